@@ -1,0 +1,55 @@
+# A room: one folder, one target `sluice_<name>` (alias `sluice::<name>`), and one test binary made
+# of its `*_test.cc` files. Links follow the DEPS, so that a use which the room matrix forbids does
+# not link; `tools/tidy.py` checks the includes themselves.
+
+include(GNUInstallDirs)
+
+add_library(sluice_flags INTERFACE)
+target_compile_options(sluice_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+  -fno-omit-frame-pointer)
+if(SLUICE_WERROR)
+  target_compile_options(sluice_flags INTERFACE -Werror)
+endif()
+if(SLUICE_SANITIZE STREQUAL "address")
+  target_compile_options(sluice_flags INTERFACE -fsanitize=address,undefined
+    -fno-sanitize-recover=all)
+  target_link_options(sluice_flags INTERFACE -fsanitize=address,undefined)
+elseif(SLUICE_SANITIZE STREQUAL "thread")
+  target_compile_options(sluice_flags INTERFACE -fsanitize=thread)
+  target_link_options(sluice_flags INTERFACE -fsanitize=thread)
+elseif(SLUICE_SANITIZE)
+  message(FATAL_ERROR "SLUICE_SANITIZE must be address or thread, not '${SLUICE_SANITIZE}'")
+endif()
+
+if(SLUICE_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+
+# sluice_room(NAME DEPS room... LINK library...)
+function(sluice_room name)
+  cmake_parse_arguments(arg "" "" "DEPS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(sources)
+    add_library(sluice_${name} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(sluice_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(sluice::${name} ALIAS sluice_${name})
+  target_include_directories(sluice_${name} ${scope} ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(sluice_${name} ${scope} sluice_flags ${arg_LINK})
+  foreach(dep IN LISTS arg_DEPS)
+    target_link_libraries(sluice_${name} ${scope} sluice::${dep})
+  endforeach()
+  if(SLUICE_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE sluice::${name} GTest::gtest_main)
+    add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+endfunction()

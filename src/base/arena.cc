@@ -1,0 +1,69 @@
+#include "base/arena.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstdint>
+#include <new>
+
+namespace sluice::base {
+
+namespace {
+constexpr std::align_val_t kChunkAlignment{64};
+}
+
+Arena::~Arena() {
+  for (const Chunk& chunk : chunks_) {
+    free_chunk(chunk);
+  }
+}
+
+std::byte* Arena::allocate(std::size_t bytes, std::size_t alignment) {
+  assert(alignment != 0 && alignment <= 64 && (alignment & (alignment - 1)) == 0);
+  auto aligned = [&] {
+    auto address = reinterpret_cast<std::uintptr_t>(next_);
+    return (address + alignment - 1) & ~(std::uintptr_t{alignment} - 1);
+  };
+  const auto end = reinterpret_cast<std::uintptr_t>(end_);
+  if (next_ == nullptr || aligned() > end || bytes > end - aligned()) {
+    add_chunk(bytes);
+  }
+  auto* result = reinterpret_cast<std::byte*>(aligned());
+  next_ = result + bytes;
+  return result;
+}
+
+void Arena::add_chunk(std::size_t bytes_min) {
+  std::size_t bytes = chunks_.empty() ? kChunkBytesMin : chunks_.back().bytes * 2;
+  bytes = std::max(std::min(bytes, kChunkBytesMax), bytes_min);
+  chunks_.reserve(chunks_.size() + 1);
+  budget_->reserve(bytes);
+  auto* data = static_cast<std::byte*>(::operator new(bytes, kChunkAlignment, std::nothrow));
+  if (data == nullptr) {
+    budget_->release(bytes);
+    throw std::bad_alloc();
+  }
+  chunks_.push_back({data, bytes});
+  chunk_bytes_ += bytes;
+  next_ = data;
+  end_ = data + bytes;
+}
+
+void Arena::free_chunk(const Chunk& chunk) noexcept {
+  ::operator delete(chunk.data, kChunkAlignment);
+  budget_->release(chunk.bytes);
+  chunk_bytes_ -= chunk.bytes;
+}
+
+void Arena::reset() noexcept {
+  if (chunks_.empty()) {
+    return;
+  }
+  for (std::size_t i = 1; i < chunks_.size(); ++i) {
+    free_chunk(chunks_[i]);
+  }
+  chunks_.resize(1);
+  next_ = chunks_[0].data;
+  end_ = next_ + chunks_[0].bytes;
+}
+
+}  // namespace sluice::base

@@ -1,0 +1,54 @@
+// Expressions compiled to vector programs: typed kernels over columns and selections.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/memory_budget.h"
+#include "plan/expr.h"
+#include "vector/batch.h"
+
+namespace sluice::engine {
+
+/// Computes one expression for the counted rows of a batch.
+/// Errors: query errors as PostgreSQL raises them (22003 "integer out of range", ...), and only for rows
+///         that PostgreSQL would evaluate; kAbandon where a decimal outgrows its representation.
+class ExprProgram {
+ public:
+  ExprProgram(const plan::Expr& expr, const std::vector<plan::DataType>& input,
+              base::MemoryBudget& budget);
+  ExprProgram(ExprProgram&&) noexcept;
+  ExprProgram& operator=(ExprProgram&&) noexcept;
+  ~ExprProgram();
+
+  /// The result has values at the batch's counted physical rows (other rows are unspecified but readable).
+  /// Valid until the next evaluate(); may alias an input column.
+  [[nodiscard]] vector::ColumnView evaluate(const vector::Batch& batch);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Conjuncts evaluated in order, each only for the rows that passed the ones before it.
+class Predicate {
+ public:
+  Predicate(const std::vector<plan::Expr>& conjuncts, const std::vector<plan::DataType>& input,
+            base::MemoryBudget& budget);
+  Predicate(Predicate&&) noexcept;
+  Predicate& operator=(Predicate&&) noexcept;
+  ~Predicate();
+
+  [[nodiscard]] bool empty() const noexcept;
+  /// Writes the physical row numbers that pass (NULL does not), ascending, and returns how many.
+  /// Shape: `passed` has room for kBatchRowsMax rows; only the columns the conjuncts read need values.
+  [[nodiscard]] std::uint32_t filter(const vector::Batch& batch, vector::RowIndex* passed);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::engine

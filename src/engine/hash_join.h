@@ -1,0 +1,50 @@
+// Hash join in two pipelines: the build sink fills a table, the probe operator reads it.
+// Single-threaded; one table a seat.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/memory_budget.h"
+#include "engine/node_counters.h"
+#include "engine/operator.h"
+#include "plan/plan_spec.h"
+
+namespace sluice::engine {
+
+class JoinTable;  // join_table.h
+
+/// Consumes the build side. After finish() the table is immutable.
+/// Errors: kAbandon when `budget` is gone.
+class HashBuildSink final : public Sink {
+ public:
+  HashBuildSink(const plan::HashJoinSpec& spec, const std::vector<plan::DataType>& build_types,
+                base::MemoryBudget& budget, NodeCounters& counters);
+  ~HashBuildSink() override;
+  [[nodiscard]] SinkState consume(const vector::Batch& batch) override;
+  [[nodiscard]] SinkState finish() override;
+  [[nodiscard]] const JoinTable& table() const noexcept;
+  /// No build row can match: the probe side need not run.
+  [[nodiscard]] bool empty() const noexcept;
+
+ private:
+  std::unique_ptr<JoinTable> table_;
+};
+
+/// Probes a finished table; hands out spec.outputs of the matches that pass the residual conjuncts, up to
+/// kBatchRowsMax a batch, without dropping any when one probe row has more matches than that.
+class HashProbeOperator final : public Operator {
+ public:
+  HashProbeOperator(const plan::HashJoinSpec& spec, const std::vector<plan::DataType>& probe_types,
+                    const std::vector<plan::DataType>& build_types, const JoinTable& table,
+                    base::MemoryBudget& budget, NodeCounters& counters);
+  ~HashProbeOperator() override;
+  [[nodiscard]] OperatorState process(const vector::Batch& in, vector::Batch& out) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::engine

@@ -1,0 +1,29 @@
+// Per process: answers StartStream and CancelStream of every stream this seat can produce.
+#pragma once
+
+#include <vector>
+
+#include "exchange/mesh.h"
+#include "exchange/stream_registry.h"
+
+namespace sluice::exchange {
+
+/// Level-triggered: it reads the want words, so a message cannot be lost, queued or reordered.
+/// A StartStream of the current epoch starts the procedure once; a CancelStream of a stream that never
+/// started is answered CLOSED here; an old epoch is ignored.
+/// Runs in: every seat, between the scheduler's steps. Never blocks.
+class ControlService {
+ public:
+  ControlService(Mesh& mesh, StreamRegistry& registry);
+
+  /// Returns how many procedures were started.
+  /// Errors: those of StreamProcedure::start; the stream is failed before they leave.
+  unsigned poll();
+
+ private:
+  Mesh& mesh_;
+  StreamRegistry& registry_;
+  std::vector<Epoch> started_;  // by stream: the newest epoch in which its procedure ran
+};
+
+}  // namespace sluice::exchange

@@ -1,0 +1,161 @@
+// The physical plan Sluice runs: a tree of operator specs, immutable after the planner. One process
+// wide until EnforceDsmShuffle has put DsmExchange nodes into it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "plan/data_type.h"
+#include "plan/expr.h"
+
+namespace sluice::plan {
+
+using base::NodeId;    // assigned by number_nodes()
+using base::StreamId;  // assigned by EnforceDsmShuffle
+
+struct ScanColumn {
+  std::int16_t attribute = 0;  // attnum, from 1
+  DataType type;
+  std::string name;
+};
+
+/// Reads a relation, filters, and hands on `outputs`. Delivered distribution: random.
+struct ScanSpec {
+  std::uint32_t relation = 0;     // what the source factory opens: an OID in PostgreSQL
+  std::uint32_t range_index = 0;  // range-table index in the leader
+  std::string name;               // for EXPLAIN
+  std::vector<ScanColumn> columns;
+  std::vector<Expr> filters;           // conjuncts over `columns`, evaluated in this order
+  std::vector<std::uint32_t> outputs;  // indexes into `columns`
+};
+
+/// Conjuncts over the input, evaluated in order; only rows that pass all go on.
+struct FilterSpec {
+  std::vector<Expr> conjuncts;
+};
+
+struct ProjectSpec {
+  std::vector<Expr> exprs;  // one an output column
+};
+
+enum class JoinType : std::uint8_t { kInner = 0 };
+
+/// inputs[0] probes, inputs[1] is built. Keys compare with SQL's =: NULL matches nothing.
+/// Output: `outputs`, indexes into (probe columns, build columns).
+struct HashJoinSpec {
+  JoinType type = JoinType::kInner;
+  std::vector<std::uint32_t> probe_keys;
+  std::vector<std::uint32_t> build_keys;
+  std::vector<Expr> residual;  // conjuncts over (probe columns, build columns)
+  std::vector<std::uint32_t> outputs;
+};
+
+enum class AggregateFunction : std::uint8_t {
+  kCountStar = 0,  // -> int8
+  kCount = 1,      // not null -> int8
+  kSum = 2,        // int2, int4 -> int8; int8 -> decimal(38,0); decimal(p,s) -> decimal(38,s); float8
+  kMin = 3,        // of its argument's type
+  kMax = 4,
+};
+
+/// kSingle: rows in, results out. kPartial: rows in, states out. kFinal: states in, results out.
+/// A state has the result's type; the final function of a count is a sum.
+enum class AggregatePhase : std::uint8_t { kSingle = 0, kPartial = 1, kFinal = 2 };
+
+struct AggregateCall {
+  AggregateFunction function = AggregateFunction::kCountStar;
+  std::uint32_t column = 0;  // of the input; in kFinal, of the state
+  DataType result;
+};
+
+/// Output: the group keys in order, then one column a call. Without keys exactly one row comes out of
+/// kSingle and kFinal, and one a seat out of kPartial. NULL keys form one group.
+struct AggregateSpec {
+  AggregatePhase phase = AggregatePhase::kSingle;
+  std::vector<std::uint32_t> group_keys;
+  std::vector<AggregateCall> calls;
+};
+
+struct SortKey {
+  std::uint32_t column = 0;
+  bool descending = false;
+  bool nulls_first = false;
+};
+
+/// The first `limit` rows in key order; text keys only in byte order collations.
+struct TopKSpec {
+  std::vector<SortKey> keys;
+  std::uint64_t limit = 0;
+};
+
+struct LimitSpec {
+  std::uint64_t limit = 0;
+};
+
+enum class ExchangeKind : std::uint8_t {
+  kGather = 0,        // every producer seat -> the leader
+  kRedistribute = 1,  // row -> seat of its partition, by the hash of `keys`
+  kBroadcast = 2,     // every row -> every computing seat
+};
+
+/// The one node that marks a process boundary; see DESIGN.md section 2.
+struct ExchangeSpec {
+  StreamId stream;
+  ExchangeKind kind = ExchangeKind::kGather;
+  std::vector<std::uint32_t> keys;  // kRedistribute only
+};
+
+using NodeSpec = std::variant<ScanSpec, FilterSpec, ProjectSpec, HashJoinSpec, AggregateSpec,
+                              TopKSpec, LimitSpec, ExchangeSpec>;
+
+struct PlanNode {
+  NodeId id;
+  NodeSpec spec;
+  std::vector<DataType> output;
+  std::vector<PlanNode> inputs;
+  double rows_estimated = 0;  // over all seats
+
+  template <typename Spec>
+  [[nodiscard]] const Spec* as() const noexcept {
+    return std::get_if<Spec>(&spec);
+  }
+  template <typename Spec>
+  [[nodiscard]] Spec* as() noexcept {
+    return std::get_if<Spec>(&spec);
+  }
+};
+
+struct PlanSpec {
+  PlanNode root;
+  std::uint16_t stream_count = 0;
+  std::uint16_t node_count = 0;
+  std::uint16_t partition_count = 1;  // logical partitions of every kRedistribute
+  bool distributed = false;           // EnforceDsmShuffle has run and found work for several seats
+  bool leader_computes = true;        // false where the root streams rows to the client
+};
+
+/// Gives every node its preorder id and sets node_count.
+void number_nodes(PlanSpec& plan);
+
+/// The output types that `node` must have by its spec and its inputs' outputs.
+/// Errors: kCorrupt when an index is out of range or a type does not fit.
+[[nodiscard]] std::vector<DataType> derive_output(const PlanNode& node);
+
+/// derive_output() and validate_expr() for the whole tree; ids and counts consistent.
+void validate_plan(const PlanSpec& plan);
+
+[[nodiscard]] bool operator==(const PlanNode& a, const PlanNode& b) noexcept;
+[[nodiscard]] bool operator==(const PlanSpec& a, const PlanSpec& b) noexcept;
+
+/// Replaces every kParam by its value. Shape: values[number].
+/// Errors: kInternal for a number without a value.
+void bind_params(PlanSpec& plan, const std::vector<Expr>& values);
+
+/// Every DsmExchange below and including `root`, in preorder: the walk by which both the leader and the
+/// workers register their procedures.
+[[nodiscard]] std::vector<const PlanNode*> collect_dsm_exchanges(const PlanNode& root);
+
+}  // namespace sluice::plan
