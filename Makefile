@@ -1,0 +1,65 @@
+# Sluice on top of CMake and Ninja. `make help` lists the targets.
+# Variables: PG_CONFIG=..., SF=0.1 (demo), RUNS=3 (demo), WORKERS=2 (demo), BUILD=build
+
+PG_CONFIG ?= $(or $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/pg_config))),pg_config)
+BUILD ?= build
+SF ?= 0.1
+RUNS ?= 3
+WORKERS ?= 2
+PYTHON := .cache/venv/bin/python
+MODULE := $(BUILD)/sluice.so
+export PG_CONFIG
+
+.PHONY: all help configure install uninstall installcheck demo demo-stop demo-clean check check-all \
+        format clean deps-build deps-demo deps-check
+
+all: configure
+	@cmake --build $(BUILD) --target sluice
+
+help:
+	@echo "make              build the extension"
+	@echo "make install      install it into the server of PG_CONFIG"
+	@echo "make installcheck run the SQL tests against a running server (PGHOST, PGPORT, ...)"
+	@echo "make demo         TPC-H with Sluice off and on, in an embedded cluster (SF=$(SF))"
+	@echo "make demo-stop    stop the demo's server; make demo-clean removes its data"
+	@echo "make check        all quick tests; make check-all adds the long ones"
+	@echo "make format       clang-format over the sources"
+
+configure: deps-build
+	@cmake -S . -B $(BUILD) -G Ninja -DPG_CONFIG=$(PG_CONFIG) -DSLUICE_TESTS=OFF >$(BUILD).log 2>&1 \
+	  || { tail -n 20 $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+deps-build deps-demo deps-check: deps-%:
+	@tools/install-deps.sh $*
+
+install: all
+	cmake --install $(BUILD) --component sluice
+
+uninstall:
+	rm -f "$$($(PG_CONFIG) --pkglibdir)/sluice.so" "$$($(PG_CONFIG) --sharedir)"/extension/sluice*
+
+installcheck:
+	@test/sql/run.sh
+
+demo: deps-demo all
+	@$(PYTHON) demo/demo.py --directory demo/run --module $(MODULE) --sf $(SF) --runs $(RUNS) \
+	  --workers $(WORKERS)
+
+demo-stop:
+	@tools/cluster.sh stop demo/run
+
+demo-clean:
+	@tools/cluster.sh drop demo/run
+
+check: deps-check
+	@$(PYTHON) test/run.py
+
+check-all: deps-check
+	@$(PYTHON) test/run.py --all
+
+format:
+	@git ls-files '*.h' '*.cc' | xargs clang-format -i
+
+clean:
+	rm -rf $(BUILD) build-*
