@@ -68,7 +68,7 @@ fi
 if [ "$level" != build ]; then
   venv=$(cd "$(dirname "$0")/.." && pwd)/.cache/venv
   if ! [ -x "$venv/bin/tpchgen-cli" ] || ! "$venv/bin/python" -c 'import psycopg2, pytest' 2>/dev/null; then
-    say "installing tpchgen-cli (TPC-H data generator) , psycopg2 and pytest into .cache/venv"
+    say "installing tpchgen-cli (TPC-H data generator), psycopg2 and pytest into .cache/venv"
     rm -rf "$venv"
     /usr/bin/python3 -m venv "$venv" || die "python3 -m venv failed"
     "$venv/bin/pip" install -q --disable-pip-version-check tpchgen-cli psycopg2-binary pytest ||

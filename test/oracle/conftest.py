@@ -1,0 +1,156 @@
+"""One throwaway cluster for all tests of this folder, and sessions that compare off with force."""
+
+import os
+import pathlib
+import sys
+
+import psycopg2
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "demo"))
+
+import tpch  # noqa: E402
+
+WORKER_COUNTS = (0, 1, 2, 4)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="larger data and the long tests")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: runs in make check-all only")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--all"):
+        for item in items:
+            if "long" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="make check-all runs it"))
+
+
+class Session:
+    """A connection with Sluice loaded that forces it, or not, a statement at a time."""
+
+    def __init__(self, directory, database, **settings):
+        self.directory = directory
+        self.connection = tpch.connect(directory, database, session_preload_libraries="sluice",
+                                       **settings)
+        self.cursor = self.connection.cursor()
+        self.execute("set sluice.min_cost = 0")
+        # Small tables must be worth a parallel plan here.
+        self.execute("set parallel_setup_cost = 0; set min_parallel_table_scan_size = 0")
+
+    def execute(self, statement, arguments=None):
+        self.cursor.execute(statement, arguments)
+        return self.cursor
+
+    def rows(self, query, mode, workers=0):
+        """(column types, rows) of a query."""
+        self.execute(f"set sluice.mode = {mode}; set sluice.workers = {workers}")
+        self.execute(query)
+        return [column.type_code for column in self.cursor.description], self.cursor.fetchall()
+
+    def outcome(self, query, mode, workers=0):
+        """The result, or the error as (SQLSTATE, message, detail, hint)."""
+        try:
+            types, rows = self.rows(query, mode, workers)
+            return "rows", types, sorted(map(repr, rows))
+        except psycopg2.Error as error:
+            return ("error", error.pgcode, error.diag.message_primary, error.diag.message_detail,
+                    error.diag.message_hint)
+
+    def plan(self, query, workers=0, options="costs off"):
+        """The lines of EXPLAIN in force mode."""
+        self.execute(f"set sluice.mode = force; set sluice.workers = {workers}")
+        self.execute(f"explain ({options}) " + query)
+        return [line for (line,) in self.cursor.fetchall()]
+
+    def is_taken(self, query, workers=0):
+        return any("Custom Scan (Sluice)" in line for line in self.plan(query, workers))
+
+    def assert_same(self, query, workers=WORKER_COUNTS, taken=True):
+        """off and force agree, and force did run through Sluice (or did not, if taken is False)."""
+        expected = self.outcome(query, "off")
+        for count in workers:
+            assert self.is_taken(query, count) == taken, "\n".join(self.plan(query, count))
+            assert self.outcome(query, "force", count) == expected, f"{count} workers: {query}"
+        return expected
+
+
+@pytest.fixture(scope="session")
+def directory():
+    """The running cluster's folder; its parallel workers load the module by name."""
+    path = os.environ["SLUICE_CLUSTER"]
+    tpch.cluster("install", path, os.environ["SLUICE_MODULE"])
+    tpch.cluster("start", path, "shared_buffers=256MB", "max_parallel_workers_per_gather=2",
+                 "log_min_messages=warning", "restart_after_crash=on")
+    yield path
+    tpch.cluster("stop", path)
+
+
+@pytest.fixture(scope="session")
+def database(directory):
+    """An empty database for the tests' own tables."""
+    with tpch.connect(directory, "postgres").cursor() as cursor:
+        cursor.execute("drop database if exists sluice_test with (force)")
+        cursor.execute("create database sluice_test")
+    return "sluice_test"
+
+
+@pytest.fixture(scope="module")
+def session(directory, database):
+    opened = Session(directory, database)
+    yield opened
+    opened.connection.close()
+
+
+@pytest.fixture(scope="session")
+def tpch_session(directory, pytestconfig):
+    sf = "0.1" if pytestconfig.getoption("--all") else "0.01"
+    tpch.load(directory, sf)
+    opened = Session(directory, tpch.database_name(sf))
+    yield opened
+    opened.connection.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(directory, request):
+    """After every test the server is up and no segment of a parallel query is left in /dev/shm."""
+    yield
+    with tpch.connect(directory, "postgres").cursor() as cursor:
+        cursor.execute("select count(*) from pg_stat_activity where backend_type = 'parallel worker'")
+        assert cursor.fetchone() == (0,), f"{request.node.name} left parallel workers"
+    segments = segments_of_parallel_queries(directory)
+    assert segments == [], f"{request.node.name} left {segments}"
+
+
+def segments_of_parallel_queries(directory):
+    """Names of the cluster's DSM segments that did not exist when the server started.
+
+    The server's own segments (one for its control data, one for statistics) are as old as its
+    postmaster; a segment of a query is younger.
+    """
+    base = pathlib.Path(tpch.socket_directory(directory)) / "data"
+    started = (base / "postmaster.pid").stat().st_mtime
+    owner = (base / "postmaster.pid").stat().st_uid
+    return [path.name for path in pathlib.Path("/dev/shm").glob("PostgreSQL.*")
+            if path.stat().st_uid == owner and path.stat().st_mtime > started + 2
+            and not is_foreign(path, base)]
+
+
+def is_foreign(path, base):
+    """Whether the segment is not mapped by a process of this cluster."""
+    postmaster = int((base / "postmaster.pid").read_text().split()[0])
+    for process in pathlib.Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            if int((process / "stat").read_text().rsplit(")", 1)[1].split()[1]) != postmaster:
+                continue
+            if path.name in (process / "maps").read_text():
+                return False
+        except OSError:
+            continue
+    return True
