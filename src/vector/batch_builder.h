@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/arena.h"
@@ -12,6 +13,7 @@
 namespace sluice::vector {
 
 /// One owned column of up to kBatchRowsMax values with its validity and its strings' bytes.
+/// Errors: construction throws kAbandon when the budget is gone.
 class ColumnBuffer {
  public:
   ColumnBuffer(PhysicalType type, base::MemoryBudget& budget);
@@ -26,16 +28,22 @@ class ColumnBuffer {
   void set_may_hold_nan() noexcept { may_hold_nan_ = true; }
   /// Copies the bytes of a long string into the column's arena.
   void set_string(std::uint32_t row, std::string_view bytes);
-  /// Copies rows `source_rows[0..count)` of `source` to rows target..target+count.
-  /// Errors: kAbandon when the budget is gone. Strings are copied.
+  /// Copies rows `source_rows[0..count)` of `source`, which may repeat and come in any order, to
+  /// rows target..target+count. Errors: kAbandon when the budget is gone. Strings are copied.
   void gather(const ColumnView& source, std::span<const RowIndex> source_rows,
               std::uint32_t target);
   [[nodiscard]] ColumnView view() const noexcept;
   /// Units: bytes of long strings held.
   [[nodiscard]] std::size_t heap_bytes() const noexcept { return heap_bytes_; }
+  /// Forgets values, nulls and strings; may_hold_nan stays, as who writes values sets it once.
   void reset() noexcept;
 
  private:
+  void gather_strings(const ColumnView& source, std::span<const RowIndex> source_rows,
+                      std::uint32_t target);
+  void gather_validity(const ColumnView& source, std::span<const RowIndex> source_rows,
+                       std::uint32_t target) noexcept;
+
   PhysicalType type_;
   bool may_hold_nan_ = false;
   bool has_nulls_ = false;

@@ -1,5 +1,5 @@
 // The page: a batch as position-independent bytes, the payload of a ring record.
-// Layout: docs/formats/ring.md, "Page". Little-endian, every buffer 16-byte aligned relative to the
+// Layout: docs/formats/page.md. Little-endian, every buffer 16-byte aligned relative to the
 // page's start; offsets, never pointers.
 #pragma once
 
@@ -31,6 +31,10 @@ class PageReader {
   [[nodiscard]] Batch open(std::span<const std::byte> page);
 
  private:
+  void open_column(std::span<const std::byte> page, std::size_t index, std::uint32_t rows);
+  static void open_strings(std::span<const std::byte> values, std::span<const std::byte> heap,
+                           std::vector<StringRef>& strings);
+
   std::vector<PhysicalType> types_;
   std::vector<ColumnView> views_;
   std::vector<std::vector<StringRef>> strings_;
