@@ -38,3 +38,8 @@ SLUICE_PG_HEADERS_END
 #undef vprintf
 #undef strerror
 #undef bind
+
+/// Visible outside the library: the entry points that PostgreSQL looks up by name, and nothing else.
+#define SLUICE_EXPORT __attribute__((visibility("default")))
+#undef PGDLLEXPORT
+#define PGDLLEXPORT SLUICE_EXPORT

@@ -1,5 +1,5 @@
-// The one pointer that the planner puts into a CustomScan and the leader implements; here because the
-// planner room does not include the leader.
+// The one pointer that the planner puts into a CustomScan and the leader implements; here because
+// the planner room does not include the leader.
 #pragma once
 
 #include "pg/border/pg_include.h"

@@ -1,29 +1,30 @@
 // PostgreSQL's types and values as the plan's.
 #pragma once
 
-#include "pg/border/pg_include.h"
-
 #include <optional>
 
+#include "pg/border/pg_include.h"
 #include "plan/expr.h"
 
 namespace sluice::pg {
 
-/// The plan's type for a column, or nothing where Sluice has none: bool, int2/4/8, float8, numeric(p,s)
-/// with 0 <= s <= p <= 38, date, timestamp, text, varchar, bpchar with a deterministic collation. Domains
-/// and unconstrained numeric have none.
-/// Errors: PgError (syscache look-ups go through call()).
-[[nodiscard]] std::optional<plan::DataType> data_type_of(Oid type, std::int32_t typmod, Oid collation);
+/// The plan's type for a column, or nothing where Sluice has none: bool, int2/4/8, float8,
+/// numeric(p,s) with 0 <= s <= p <= 38, date, timestamp, text, varchar, bpchar with a deterministic
+/// collation. Domains and unconstrained numeric have none. Errors: PgError (syscache look-ups go
+/// through call()).
+[[nodiscard]] std::optional<plan::DataType> data_type_of(Oid type, std::int32_t typmod,
+                                                         Oid collation);
 
-/// Whether text of this collation orders by bytes (C, POSIX), so that <, min and top-K may run here.
+/// Whether text of this collation orders by bytes (C, POSIX), so that <, min and top-K may run
+/// here.
 [[nodiscard]] bool is_byte_order(Oid collation);
 
-/// The type of a numeric constant: its own scale and as many digits as it has. Nothing for infinities
-/// or more than 38 digits; NaN is decimal(1,0).
+/// The type of a numeric constant: its own scale and as many digits as it has. Nothing for
+/// infinities or more than 38 digits; NaN is decimal(1,0).
 [[nodiscard]] std::optional<plan::DataType> decimal_type_of(Datum numeric);
 
-/// A value as a constant of `type`. Shape: `datum` has the PostgreSQL type that data_type_of() mapped; a
-/// numeric must fit `type`'s scale and digits, else nothing comes back. Detoasts.
+/// A value as a constant of `type`. Shape: `datum` has the PostgreSQL type that data_type_of()
+/// mapped; a numeric must fit `type`'s scale and digits, else nothing comes back. Detoasts.
 [[nodiscard]] std::optional<plan::Expr> constant_of(Datum datum, bool is_null,
                                                     const plan::DataType& type);
 

@@ -1,0 +1,15 @@
+// PostgreSQL's interrupts as the engine's: cancel, termination, messages from workers.
+#pragma once
+
+#include "engine/seat_runtime.h"
+
+namespace sluice::pg {
+
+/// Runs in: leader and workers.
+class PgInterrupts final : public engine::Interrupts {
+ public:
+  /// Errors: PgError.
+  void check() override;
+};
+
+}  // namespace sluice::pg

@@ -1,0 +1,54 @@
+#include "pg/port/settings.h"
+
+#include "pg/border/pg_include.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <optimizer/cost.h>
+#include <utils/guc.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+namespace {
+
+constexpr int kWorkersMax = 63;  // a set of seats is a 64-bit word
+constexpr int kExchangeMemoryMin = 64;
+constexpr int kExchangeMemoryDefault = 16 * 1024;
+constexpr double kMinCostDefault = 10000;
+
+const config_enum_entry kModes[] = {
+    {"auto", static_cast<int>(Mode::kAuto), false},
+    {"force", static_cast<int>(Mode::kForce), false},
+    {"off", static_cast<int>(Mode::kOff), false},
+    {nullptr, 0, false},
+};
+
+}  // namespace
+
+Settings settings{static_cast<int>(Mode::kAuto), -1, kExchangeMemoryDefault, kMinCostDefault};
+
+int workers_wanted() noexcept {
+  return settings.workers < 0 ? max_parallel_workers_per_gather : settings.workers;
+}
+
+void define_settings() {
+  DefineCustomEnumVariable(
+      "sluice.mode", "When Sluice runs a plan.",
+      "auto: where it is estimated to be cheaper; force: wherever it is supported; off: never.",
+      &settings.mode, static_cast<int>(Mode::kAuto), kModes, PGC_USERSET, GUC_EXPLAIN, nullptr,
+      nullptr, nullptr);
+  DefineCustomIntVariable("sluice.workers", "Worker seats wanted beside the leader.",
+                          "-1 means max_parallel_workers_per_gather.", &settings.workers, -1, -1,
+                          kWorkersMax, PGC_USERSET, GUC_EXPLAIN, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "sluice.exchange_memory", "Shared memory for the streams between the seats of one query.",
+      nullptr, &settings.exchange_memory, kExchangeMemoryDefault, kExchangeMemoryMin, MAX_KILOBYTES,
+      PGC_USERSET, GUC_UNIT_KB | GUC_EXPLAIN, nullptr, nullptr, nullptr);
+  DefineCustomRealVariable("sluice.min_cost",
+                           "Plans that PostgreSQL estimates to cost less are not looked at.",
+                           nullptr, &settings.min_cost, kMinCostDefault, 0, 1e300, PGC_USERSET,
+                           GUC_EXPLAIN, nullptr, nullptr, nullptr);
+  MarkGUCPrefixReserved("sluice");
+}
+
+}  // namespace sluice::pg
