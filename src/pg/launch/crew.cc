@@ -1,0 +1,231 @@
+#include "pg/launch/crew.h"
+
+#include <algorithm>
+#include <cstring>
+#include <dlfcn.h>
+#include <new>
+#include <span>
+#include <vector>
+
+#include "base/check.h"
+#include "codec/plan_codec.h"
+#include "pg/border/call.h"
+#include "pg/border/pg_include.h"
+#include "pg/source/heap_source.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <access/xact.h>
+#include <miscadmin.h>
+#include <postmaster/bgworker.h>
+#include <storage/dsm.h>
+#include <storage/latch.h>
+#include <storage/shm_toc.h>
+#include <utils/wait_event.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+namespace {
+
+using base::SeatIndex;
+using exchange::MeshConfig;
+using exchange::StreamAudience;
+
+constexpr const char* kWorkerEntryPoint = "sluice_worker_main";
+
+/// This library's own file, so that a worker loads the same one however this session found it.
+const char* library_path() {
+  Dl_info info;
+  SLUICE_CHECK(dladdr(reinterpret_cast<void*>(&library_path), &info) != 0,
+               "the library does not know its own file");
+  return info.dli_fname;
+}
+
+std::vector<StreamAudience> audiences_of(const plan::PlanSpec& plan) {
+  std::vector<StreamAudience> audiences(plan.stream_count, StreamAudience::kLeader);
+  for (const plan::PlanNode* node : plan::collect_dsm_exchanges(plan.root)) {
+    const auto& exchange = *node->as<plan::ExchangeSpec>();
+    SLUICE_CHECK(exchange.stream.index() < audiences.size(), "a stream's number is too large");
+    audiences[exchange.stream.index()] = exchange.kind == plan::ExchangeKind::kGather
+                                             ? StreamAudience::kLeader
+                                             : StreamAudience::kSeats;
+  }
+  return audiences;
+}
+
+/// The mesh for as many of `workers` as exchange_bytes_max has room for.
+MeshConfig fit_mesh(const plan::PlanSpec& plan, const CrewOptions& options) {
+  MeshConfig config;
+  config.streams = audiences_of(plan);
+  for (unsigned seats = options.workers + 1; seats >= 1; --seats) {
+    config.seats = static_cast<std::uint16_t>(seats);
+    config.ring_bytes = config.streams.empty()
+                            ? exchange::kRingBytesMin
+                            : exchange::ring_bytes_for(config, options.exchange_bytes_max);
+    if (config.ring_bytes != 0) {
+      return config;
+    }
+  }
+  base::throw_abandon("sluice.exchange_memory is too small for the plan's streams");
+}
+
+}  // namespace
+
+Crew::Crew(const plan::PlanSpec& plan, const CrewOptions& options) {
+  MeshConfig config = fit_mesh(plan, options);
+  const std::vector<std::byte> plan_bytes = codec::encode(plan);
+  RunSizes sizes;
+  sizes.nodes = plan.node_count;
+  sizes.plan_bytes = plan_bytes.size();
+  sizes.share_bytes = scan_share_bytes(plan);
+  sizes.operator_memory_bytes = options.operator_memory_bytes;
+  const auto size_for = [&](std::uint16_t seats) {
+    config.seats = seats;
+    sizes.seats = seats;
+    sizes.mesh_bytes = exchange::mesh_bytes(config);
+  };
+  size_for(config.seats);
+  void* memory = nullptr;
+  if (config.seats > 1) {
+    create_context(sizes, config.seats - 1U);
+  }
+  if (context_ != nullptr) {
+    memory = call([&] { return shm_toc_lookup(context_->toc, RunRegion::kTocKey, false); });
+  } else {
+    size_for(1);
+    local_memory_.reset(std::malloc(RunRegion::bytes_for(sizes)));
+    if (local_memory_ == nullptr) {
+      throw std::bad_alloc();
+    }
+    memory = local_memory_.get();
+  }
+  region_ = RunRegion::format(memory, sizes);
+  std::memcpy(region_->plan().data(), plan_bytes.data(), plan_bytes.size());
+  scan_share_init(plan, region_->share());
+  exchange::Mesh::format(region_->mesh(), config);
+  waker_ = std::make_unique<LatchWaker>(region_->processes());
+  waker_->take_seat(base::kLeaderSeat);
+  mesh_ = std::make_unique<exchange::Mesh>(region_->mesh(), base::kLeaderSeat, *waker_);
+}
+
+Crew::~Crew() = default;
+
+/// Leaves context_ null when the server has no segment for us: then the leader works alone.
+void Crew::create_context(const RunSizes& sizes, unsigned workers) {
+  const char* path = library_path();
+  const std::size_t bytes = RunRegion::bytes_for(sizes);
+  context_ = call([=]() -> ParallelContext* {
+    EnterParallelMode();
+    ParallelContext* context =
+        CreateParallelContext(path, kWorkerEntryPoint, static_cast<int>(workers));
+    shm_toc_estimate_chunk(&context->estimator, bytes);
+    shm_toc_estimate_keys(&context->estimator, 1);
+    InitializeParallelDSM(context);
+    if (context->seg == nullptr) {
+      DestroyParallelContext(context);
+      ExitParallelMode();
+      return nullptr;
+    }
+    shm_toc_insert(context->toc, RunRegion::kTocKey, shm_toc_allocate(context->toc, bytes));
+    return context;
+  });
+}
+
+dsm_segment* Crew::segment() const noexcept {
+  return context_ == nullptr ? nullptr : context_->seg;
+}
+
+bool Crew::everybody_came() const {
+  const exchange::SeatSet joined = mesh_->joined();
+  ParallelContext* context = context_;
+  for (unsigned worker = 0; worker < workers_launched_; ++worker) {
+    if (joined.contains(SeatIndex(static_cast<std::uint16_t>(worker + 1)))) {
+      continue;
+    }
+    const bool stopped = call([=] {
+      pid_t pid = 0;
+      return GetBackgroundWorkerPid(context->worker[worker].bgwhandle, &pid) == BGWH_STOPPED;
+    });
+    if (!stopped) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void Crew::assemble() {
+  if (context_ != nullptr) {
+    call([this] { LaunchParallelWorkers(context_); });
+    workers_launched_ = static_cast<unsigned>(context_->nworkers_launched);
+    for (;;) {
+      // Whoever joins or stops after this sets the latch again.
+      waker_->reset();
+      if (everybody_came()) {
+        break;
+      }
+      waker_->wait();
+    }
+  }
+  mesh_->seal();
+  mesh_->ring_all();
+}
+
+bool Crew::everybody_stopped() const {
+  ParallelContext* context = context_;
+  const unsigned launched = workers_launched_;
+  return call([=] {
+    for (unsigned worker = 0; worker < launched; ++worker) {
+      pid_t pid = 0;
+      if (context->worker[worker].error_mqh != nullptr &&
+          GetBackgroundWorkerPid(context->worker[worker].bgwhandle, &pid) != BGWH_STOPPED) {
+        return false;
+      }
+    }
+    return true;
+  });
+}
+
+void Crew::await_worker_error() {
+  while (context_ != nullptr) {
+    waker_->reset();  // throws the error once it has arrived
+    if (everybody_stopped()) {
+      // A worker that stopped has left its last message behind; its queue's end is an error itself.
+      call([] { HandleParallelMessages(); });
+      break;
+    }
+    waker_->wait();
+  }
+  const exchange::FirstError first = mesh_->first_error();
+  base::throw_internal(first.set ? "a seat failed: " + first.message : "a seat failed silently");
+}
+
+void Crew::dismiss() {
+  mesh_->close_query();
+  if (context_ != nullptr) {
+    call([this] { WaitForParallelWorkersToFinish(context_); });
+  }
+}
+
+void Crew::disband() {
+  mesh_.reset();
+  waker_.reset();
+  region_.reset();
+  ParallelContext* context = context_;
+  context_ = nullptr;
+  if (context != nullptr) {
+    call([=] {
+      DestroyParallelContext(context);
+      ExitParallelMode();
+    });
+  }
+  local_memory_.reset();
+}
+
+void Crew::lose() noexcept {
+  mesh_.reset();
+  waker_.reset();
+  region_.reset();
+  context_ = nullptr;
+}
+
+}  // namespace sluice::pg

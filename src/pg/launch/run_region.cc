@@ -1,0 +1,92 @@
+#include "pg/launch/run_region.h"
+
+#include <cstring>
+#include <new>
+
+#include "base/check.h"
+#include "pg/border/pg_include.h"
+
+namespace sluice::pg {
+
+namespace {
+
+constexpr std::uint64_t kMagic = 0x534C554943450001;  // "SLUICE" and the layout's version
+
+std::size_t align_up(std::size_t bytes) noexcept {
+  return (bytes + RunRegion::kAlignment - 1) / RunRegion::kAlignment * RunRegion::kAlignment;
+}
+
+void* align_start(void* memory) noexcept {
+  return reinterpret_cast<void*>(align_up(reinterpret_cast<std::uintptr_t>(memory)));
+}
+
+}  // namespace
+
+struct RunRegion::Offsets {
+  std::size_t processes;
+  std::size_t counters;
+  std::size_t plan;
+  std::size_t share;
+  std::size_t mesh;
+  std::size_t end;
+
+  explicit Offsets(const RunSizes& sizes) noexcept
+      : processes(align_up(sizeof(Header))),
+        counters(align_up(processes + sizes.seats * sizeof(SeatProcess))),
+        plan(align_up(counters + counters_stride(sizes) * sizes.seats)),
+        share(align_up(plan + sizes.plan_bytes)),
+        mesh(align_up(share + sizes.share_bytes)),
+        end(align_up(mesh + sizes.mesh_bytes)) {}
+
+  /// Every seat's counters are on cache lines of their own.
+  static std::size_t counters_stride(const RunSizes& sizes) noexcept {
+    return align_up(sizes.nodes * sizeof(engine::NodeCounters));
+  }
+};
+
+std::size_t RunRegion::bytes_for(const RunSizes& sizes) noexcept {
+  return Offsets(sizes).end + kAlignment;
+}
+
+RunRegion RunRegion::format(void* memory, const RunSizes& sizes) noexcept {
+  auto* header = new (align_start(memory)) Header{kMagic, sizes};
+  RunRegion region(header);
+  const Offsets offsets(sizes);
+  std::memset(region.at(offsets.counters), 0, offsets.plan - offsets.counters);
+  for (std::size_t seat = 0; seat < sizes.seats; ++seat) {
+    new (region.at(offsets.processes) + seat * sizeof(SeatProcess)) SeatProcess(kNoProcess);
+  }
+  return region;
+}
+
+RunRegion RunRegion::attach(void* memory) {
+  auto* header = static_cast<Header*>(align_start(memory));
+  SLUICE_CHECK_BYTES(header->magic == kMagic, "the run's memory is of another version");
+  return RunRegion(header);
+}
+
+std::span<SeatProcess> RunRegion::processes() const noexcept {
+  const Offsets offsets(header_->sizes);
+  return {reinterpret_cast<SeatProcess*>(at(offsets.processes)), header_->sizes.seats};
+}
+
+std::span<engine::NodeCounters> RunRegion::counters(base::SeatIndex seat) const noexcept {
+  const Offsets offsets(header_->sizes);
+  const std::size_t stride = Offsets::counters_stride(header_->sizes);
+  return {reinterpret_cast<engine::NodeCounters*>(at(offsets.counters + stride * seat.index())),
+          header_->sizes.nodes};
+}
+
+std::span<std::byte> RunRegion::plan() const noexcept {
+  return {at(Offsets(header_->sizes).plan), header_->sizes.plan_bytes};
+}
+
+std::span<std::byte> RunRegion::share() const noexcept {
+  return {at(Offsets(header_->sizes).share), header_->sizes.share_bytes};
+}
+
+std::span<std::byte> RunRegion::mesh() const noexcept {
+  return {at(Offsets(header_->sizes).mesh), header_->sizes.mesh_bytes};
+}
+
+}  // namespace sluice::pg

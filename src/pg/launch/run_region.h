@@ -1,0 +1,77 @@
+// The shared memory of one run: how it is laid out, and each process's view of it. With workers it
+// lies in the ParallelContext's DSM segment, without in the leader's own memory; the bytes are the
+// same.
+//
+// | part      | who writes                          | who reads      |
+// |-----------|-------------------------------------|----------------|
+// | header    | leader, before any worker starts    | all            |
+// | processes | each seat its own, before it joins  | all            |
+// | counters  | each seat its own                   | leader         |
+// | plan      | leader, before any worker starts    | all            |
+// | share     | all (pg/source)                     | all            |
+// | mesh      | all (exchange)                      | all            |
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/ids.h"
+#include "engine/node_counters.h"
+#include "pg/port/latch_waker.h"
+
+namespace sluice::pg {
+
+/// What a region has to hold. Units: bytes.
+struct RunSizes {
+  std::uint16_t seats = 1;
+  std::uint16_t nodes = 0;
+  std::size_t plan_bytes = 0;
+  std::size_t share_bytes = 0;
+  std::size_t mesh_bytes = 0;
+  std::size_t operator_memory_bytes = 0;  // not held: every operator's budget, in every seat
+};
+
+/// A view of a region that somebody else owns.
+class RunRegion {
+ public:
+  static constexpr std::size_t kAlignment = 128;
+  /// The region's key in the ParallelContext's table of contents.
+  static constexpr std::uint64_t kTocKey = 0x51;
+
+  /// Units: bytes of a region, with room to align its start to kAlignment.
+  [[nodiscard]] static std::size_t bytes_for(const RunSizes& sizes) noexcept;
+
+  /// Lays out `memory` and zeroes all but the share and the mesh. Runs in: the leader, once.
+  /// Shape: bytes_for(sizes) bytes.
+  [[nodiscard]] static RunRegion format(void* memory, const RunSizes& sizes) noexcept;
+  /// Errors: kCorrupt when `memory` was not formatted by this build.
+  [[nodiscard]] static RunRegion attach(void* memory);
+
+  [[nodiscard]] std::uint16_t seats() const noexcept { return header_->sizes.seats; }
+  [[nodiscard]] std::size_t operator_memory_bytes() const noexcept {
+    return header_->sizes.operator_memory_bytes;
+  }
+  [[nodiscard]] std::span<SeatProcess> processes() const noexcept;
+  /// One element a node of the plan.
+  [[nodiscard]] std::span<engine::NodeCounters> counters(base::SeatIndex seat) const noexcept;
+  [[nodiscard]] std::span<std::byte> plan() const noexcept;
+  [[nodiscard]] std::span<std::byte> share() const noexcept;
+  [[nodiscard]] std::span<std::byte> mesh() const noexcept;
+
+ private:
+  struct Header {
+    std::uint64_t magic;
+    RunSizes sizes;
+  };
+  struct Offsets;
+
+  explicit RunRegion(Header* header) noexcept : header_(header) {}
+  [[nodiscard]] std::byte* at(std::size_t offset) const noexcept {
+    return reinterpret_cast<std::byte*>(header_) + offset;
+  }
+
+  Header* header_;
+};
+
+}  // namespace sluice::pg
