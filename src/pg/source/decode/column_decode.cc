@@ -1,0 +1,299 @@
+#include "pg/source/decode/column_decode.h"
+
+#include <bit>
+#include <concepts>
+#include <cstring>
+
+#include "base/check.h"
+#include "pg/source/decode/varlena.h"
+#include "vector/string_ref.h"
+
+namespace sluice::pg {
+namespace {
+
+using base::Int128;
+using vector::PhysicalType;
+using vector::StringRef;
+
+/// A string inside a tuple. The bytes are fetched in words that end where the string ends: what
+/// lies before it is readable, what comes after it may not be.
+StringRef string_in_tuple(const std::uint8_t* payload, std::uint32_t size) noexcept {
+  struct Words {
+    std::uint64_t low;
+    std::uint64_t high;
+  };
+  if (size > StringRef::kInlineBytes) {
+    const std::uint64_t prefix = load_bytes<std::uint32_t>(payload);
+    return std::bit_cast<StringRef>(
+        Words{size | prefix << 32, reinterpret_cast<std::uintptr_t>(payload)});
+  }
+  std::uint64_t first = 0;
+  std::uint64_t rest = 0;
+  if (size > 8) {
+    first = load_bytes<std::uint64_t>(payload);
+    rest = load_bytes<std::uint64_t>(payload + size - 8) >> (8 * (16 - size));
+  } else if (size > 0) {
+    first = load_bytes<std::uint64_t>(payload + size - 8) >> (8 * (8 - size));
+  }
+  return std::bit_cast<StringRef>(Words{size | first << 32, first >> 32 | rest << 32});
+}
+
+template <typename T>
+constexpr T kNan = std::same_as<T, Int128> ? static_cast<T>(vector::kDecimalNan128)
+                                           : static_cast<T>(vector::kDecimalNan64);
+
+bool is_varlena(const ColumnTarget& target) noexcept {
+  return target.precision > 0 || target.type == PhysicalType::kVarlen;
+}
+
+void check_target(const ColumnTarget& target, const AttributeLayout& attribute) {
+  bool fits = false;
+  if (target.precision > 0) {
+    fits = attribute.length == kVarlenaLength && target.precision <= 38 &&
+           target.scale <= target.precision &&
+           target.type == (target.precision <= 18 ? PhysicalType::kInt64 : PhysicalType::kInt128);
+  } else if (target.type == PhysicalType::kVarlen) {
+    fits = attribute.length == kVarlenaLength;
+  } else {
+    fits = target.type != PhysicalType::kInt128 &&
+           attribute.length == static_cast<std::int16_t>(vector::width_bytes(target.type));
+  }
+  SLUICE_CHECK(fits, "a scan column's type does not fit its attribute");
+}
+
+}  // namespace
+
+ColumnDecoder::ColumnDecoder(const ColumnTarget& target, const AttributeLayout& attribute,
+                             std::uint16_t column)
+    : target_(&target), attribute_(attribute), column_(column) {
+  check_target(target, attribute);
+  if (target.precision > 0) {
+    numeric_.emplace(target.precision, target.scale);
+  }
+  buffers_ = std::make_unique<Buffers>();  // zeroed: values of rows never decoded are readable
+  load_missing();
+}
+
+void ColumnDecoder::load_missing() {
+  if (!target_->missing) {
+    return;
+  }
+  const std::vector<std::uint8_t>& bytes = *target_->missing;
+  if (!is_varlena(*target_)) {
+    SLUICE_CHECK(bytes.size() == vector::width_bytes(target_->type),
+                 "a missing value has the wrong size");
+    std::memcpy(missing_.data(), bytes.data(), bytes.size());
+    return;
+  }
+  const Varlena varlena = locate_varlena(bytes.data(), bytes.data() + bytes.size(), 1);
+  SLUICE_CHECK(varlena.form == VarlenaForm::kPlain, "a missing value is toasted");
+  const std::span<const std::uint8_t> payload(varlena.payload, varlena.end);
+  if (target_->type == PhysicalType::kVarlen) {
+    const StringRef text(reinterpret_cast<const char*>(payload.data()),
+                         static_cast<std::uint32_t>(payload.size()));
+    std::memcpy(missing_.data(), &text, sizeof text);
+  } else if (target_->type == PhysicalType::kInt64) {
+    const auto value = numeric_of<std::int64_t>(payload);
+    std::memcpy(missing_.data(), &value, sizeof value);
+  } else {
+    const auto value = numeric_of<Int128>(payload);
+    std::memcpy(missing_.data(), &value, sizeof value);
+  }
+  missing_is_nan_ = any_nan_;
+}
+
+void ColumnDecoder::begin(const TupleGroup& group) {
+  sparse_ = !group.is_full(target_->attribute);
+  any_null_ = false;
+  any_nan_ = false;
+  if (sparse_) {
+    buffers_->validity.fill(~std::uint64_t{0});
+  }
+}
+
+vector::ColumnView ColumnDecoder::view() const noexcept {
+  return {target_->type, any_nan_, buffers_->values.data(),
+          any_null_ ? buffers_->validity.data() : nullptr};
+}
+
+template <typename T>
+void ColumnDecoder::store_absent(const TupleGroup& group, std::uint32_t row) {
+  if (group.is_missing(row, target_->attribute) && target_->missing) {
+    std::memcpy(values<T>() + row, missing_.data(), sizeof(T));
+    any_nan_ |= missing_is_nan_;
+    return;
+  }
+  values<T>()[row] = T{};
+  buffers_->validity[row / 64] &= ~(std::uint64_t{1} << (row % 64));
+  any_null_ = true;
+}
+
+template <typename T, typename Present>
+void ColumnDecoder::decode_loop(const TupleGroup& group, const Cursor& cursor, const RowSet& rows,
+                                const std::uint8_t** out, Present present) {
+  if (!sparse_) {
+    with_rows(rows, [&group, cursor, out, present](auto set) {
+      for (std::uint32_t i = 0; i < set.count; ++i) {
+        const std::uint32_t row = set[i];
+        out[row] = present(row, cursor.locate(row), group.end(row));
+      }
+    });
+    return;
+  }
+  const std::uint32_t attribute = target_->attribute;
+  with_rows(rows, [this, attribute, &group, cursor, out, present](auto set) {
+    for (std::uint32_t i = 0; i < set.count; ++i) {
+      const std::uint32_t row = set[i];
+      const std::uint8_t* at = cursor.locate(row);
+      if (group.is_missing(row, attribute) || group.is_null(row, attribute)) {
+        store_absent<T>(group, row);
+        out[row] = at;
+      } else {
+        out[row] = present(row, at, group.end(row));
+      }
+    }
+  });
+}
+
+template <typename T>
+void ColumnDecoder::decode_fixed(const TupleGroup& group, Cursor& cursor, const RowSet& rows,
+                                 const std::uint8_t** out) {
+  T* to = values<T>();
+  if (sparse_) {
+    const std::uint32_t alignment = attribute_.alignment;
+    decode_loop<T>(
+        group, cursor, rows, out,
+        [to, alignment](std::uint32_t row, const std::uint8_t* at, const std::uint8_t* tuple_end) {
+          at = align_up(at, alignment);
+          if (at + sizeof(T) > tuple_end) [[unlikely]] {
+            throw_tuple_too_short();
+          }
+          to[row] = load_bytes<T>(at);
+          return at + sizeof(T);
+        });
+    cursor = {out, 1, 0};
+    return;
+  }
+  AttributeWalk::align(cursor, attribute_.alignment, rows, out);
+  with_rows(rows, [to, cursor, &group](auto set) {
+    for (std::uint32_t i = 0; i < set.count; ++i) {
+      const std::uint32_t row = set[i];
+      const std::uint8_t* at = cursor.locate(row);
+      if (at + sizeof(T) > group.end(row)) [[unlikely]] {
+        throw_tuple_too_short();
+      }
+      to[row] = load_bytes<T>(at);
+    }
+  });
+  cursor.skip_bytes += sizeof(T);
+}
+
+template <typename T>
+T ColumnDecoder::numeric_of(std::span<const std::uint8_t> payload) {
+  const NumericResult result = numeric_->decode(payload);
+  switch (result.state) {
+    case NumericState::kValue:
+      return static_cast<T>(result.value);
+    case NumericState::kNan:
+      any_nan_ = true;
+      return kNan<T>;
+    case NumericState::kDoesNotFit:
+      base::throw_abandon("a stored numeric does not fit its column's precision and scale");
+    case NumericState::kCorrupt:
+      break;
+  }
+  base::throw_corrupt("a stored numeric is malformed");
+}
+
+template <typename T>
+const std::uint8_t* ColumnDecoder::decode_unusual(std::uint32_t row, const std::uint8_t* at,
+                                                  const std::uint8_t* tuple_end,
+                                                  std::vector<ToastedValue>& toasted) {
+  const Varlena varlena = locate_varlena(at, tuple_end, attribute_.alignment);
+  if (varlena.form == VarlenaForm::kToasted) {
+    toasted.push_back({column_, static_cast<vector::RowIndex>(row), varlena.start});
+    values<T>()[row] = T{};
+  } else {
+    store_payload(row, {varlena.payload, varlena.end});
+  }
+  return varlena.end;
+}
+
+template <typename T>
+void ColumnDecoder::decode_numeric(const TupleGroup& group, const Cursor& cursor,
+                                   const RowSet& rows, const std::uint8_t** out,
+                                   std::vector<ToastedValue>& toasted) {
+  T* to = values<T>();
+  const NumericDecoder* numeric = &*numeric_;
+  decode_loop<T>(group, cursor, rows, out,
+                 [this, to, numeric, &toasted](std::uint32_t row, const std::uint8_t* at,
+                                               const std::uint8_t* tuple_end) {
+                   if (at < tuple_end) [[likely]] {
+                     const std::uint8_t header = *at;
+                     const std::uint8_t* next = at + short_size_bytes(header);
+                     std::int64_t value;
+                     if (next <= tuple_end && numeric->decode_short(header, next, value))
+                         [[likely]] {
+                       to[row] = value;
+                       return next;
+                     }
+                   }
+                   return decode_unusual<T>(row, at, tuple_end, toasted);
+                 });
+}
+
+void ColumnDecoder::decode_string(const TupleGroup& group, const Cursor& cursor, const RowSet& rows,
+                                  const std::uint8_t** out, std::vector<ToastedValue>& toasted) {
+  auto* to = values<StringRef>();
+  decode_loop<StringRef>(group, cursor, rows, out,
+                         [this, to, &toasted](std::uint32_t row, const std::uint8_t* at,
+                                              const std::uint8_t* tuple_end) {
+                           if (at < tuple_end) [[likely]] {
+                             const std::uint8_t header = *at;
+                             const std::uint32_t size = short_size_bytes(header);
+                             if (is_short_header(header) && at + size <= tuple_end) [[likely]] {
+                               to[row] = string_in_tuple(at + 1, size - 1);
+                               return at + size;
+                             }
+                           }
+                           return decode_unusual<StringRef>(row, at, tuple_end, toasted);
+                         });
+}
+
+void ColumnDecoder::decode(const TupleGroup& group, Cursor& cursor, const RowSet& rows,
+                           const std::uint8_t** out, std::vector<ToastedValue>& toasted) {
+  if (is_varlena(*target_)) {
+    if (target_->type == PhysicalType::kVarlen) {
+      decode_string(group, cursor, rows, out, toasted);
+    } else if (target_->type == PhysicalType::kInt64) {
+      decode_numeric<std::int64_t>(group, cursor, rows, out, toasted);
+    } else {
+      decode_numeric<Int128>(group, cursor, rows, out, toasted);
+    }
+    cursor = {out, 1, 0};
+    return;
+  }
+  switch (vector::width_bytes(target_->type)) {
+    case 1:
+      return decode_fixed<std::int8_t>(group, cursor, rows, out);
+    case 2:
+      return decode_fixed<std::int16_t>(group, cursor, rows, out);
+    case 4:
+      return decode_fixed<std::int32_t>(group, cursor, rows, out);
+    default:
+      return decode_fixed<std::int64_t>(group, cursor, rows, out);
+  }
+}
+
+void ColumnDecoder::store_payload(std::uint32_t row, std::span<const std::uint8_t> payload) {
+  if (target_->type == PhysicalType::kVarlen) {
+    values<StringRef>()[row] = StringRef(reinterpret_cast<const char*>(payload.data()),
+                                         static_cast<std::uint32_t>(payload.size()));
+  } else if (target_->type == PhysicalType::kInt64) {
+    values<std::int64_t>()[row] = numeric_of<std::int64_t>(payload);
+  } else {
+    values<Int128>()[row] = numeric_of<Int128>(payload);
+  }
+}
+
+}  // namespace sluice::pg

@@ -1,0 +1,39 @@
+// Which rows of a page group a loop runs over.
+#pragma once
+
+#include <cstdint>
+
+#include "vector/batch.h"
+
+namespace sluice::pg {
+
+/// `count` consecutive rows from `first`, or, where `selection` is set, the `count` rows it names.
+struct RowSet {
+  const vector::RowIndex* selection = nullptr;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
+struct DenseRows {
+  std::uint32_t first;
+  std::uint32_t count;
+  [[nodiscard]] std::uint32_t operator[](std::uint32_t i) const noexcept { return first + i; }
+};
+
+struct SelectedRows {
+  const vector::RowIndex* rows;
+  std::uint32_t count;
+  [[nodiscard]] std::uint32_t operator[](std::uint32_t i) const noexcept { return rows[i]; }
+};
+
+/// Calls `loop` with the rows in the form that it can be compiled for.
+template <typename Loop>
+void with_rows(const RowSet& rows, Loop&& loop) {
+  if (rows.selection == nullptr) {
+    loop(DenseRows{rows.first, rows.count});
+  } else {
+    loop(SelectedRows{rows.selection, rows.count});
+  }
+}
+
+}  // namespace sluice::pg

@@ -1,0 +1,68 @@
+#include "pg/source/decode/tuple_group.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace sluice::pg {
+namespace {
+
+/// The bitmap of tuples that store none.
+constexpr std::array<std::uint8_t, (kAttributeCountMask + 8) / 8> kNoNulls = [] {
+  std::array<std::uint8_t, (kAttributeCountMask + 8) / 8> bits{};
+  bits.fill(0xFF);
+  return bits;
+}();
+
+}  // namespace
+
+void TupleGroup::load(std::span<const TupleBytes> tuples) {
+  SLUICE_CHECK(tuples.size() <= vector::kBatchRowsMax, "a page group is larger than a batch");
+  rows_ = static_cast<std::uint32_t>(tuples.size());
+  std::uint32_t attributes_min = kAttributeCountMask;
+  std::uint32_t flags = 0;
+  bool broken = false;
+  for (std::uint32_t row = 0; row < rows_; ++row) {
+    const std::uint8_t* tuple = tuples[row].data;
+    const std::uint32_t length = tuples[row].length;
+    SLUICE_CHECK_BYTES(length >= kDataStartMin, "a heap tuple is shorter than its header");
+    const std::uint32_t start = tuple[kDataStartOffset];
+    const std::uint32_t attributes =
+        load_bytes<std::uint16_t>(tuple + kInfomask2Offset) & kAttributeCountMask;
+    const bool has_nulls = (load_bytes<std::uint16_t>(tuple + kInfomaskOffset) & kHasNulls) != 0;
+    const std::uint32_t header_bytes =
+        has_nulls ? kNullBitmapOffset + (attributes + 7) / 8 : kNullBitmapOffset;
+    const std::uint8_t* data = tuple + start;
+    broken |= start < header_bytes || start < kDataStartMin || start > length ||
+              reinterpret_cast<std::uintptr_t>(data) % kDataAlignment != 0;
+    flags |= has_nulls ? 1 : 0;
+    attributes_min = std::min(attributes_min, attributes);
+    data_[row] = data;
+    end_[row] = tuple + length;
+    nulls_[row] = has_nulls ? tuple + kNullBitmapOffset : kNoNulls.data();
+    attributes_[row] = static_cast<std::uint16_t>(attributes);
+  }
+  SLUICE_CHECK_BYTES(!broken, "a heap tuple's header does not fit the tuple");
+  attributes_min_ = attributes_min;
+  any_nulls_ = flags != 0;
+  full_ = ~std::uint64_t{0};
+  if (any_nulls_) {
+    find_full_attributes();
+  }
+}
+
+void TupleGroup::find_full_attributes() noexcept {
+  std::uint64_t full = ~std::uint64_t{0};
+  for (std::uint32_t row = 0; row < rows_; ++row) {
+    if (nulls_[row] == kNoNulls.data()) {
+      continue;
+    }
+    const std::uint32_t bitmap_bytes = std::min<std::uint32_t>((attributes_[row] + 7U) / 8, 8);
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, nulls_[row], bitmap_bytes);
+    full &= bits;
+  }
+  full_ = full;
+}
+
+}  // namespace sluice::pg

@@ -1,0 +1,58 @@
+// The tuples of one page group, taken apart down to their user data.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "pg/source/decode/heap_format.h"
+#include "vector/batch.h"
+
+namespace sluice::pg {
+
+/// One heap tuple on a pinned page, header included.
+struct TupleBytes {
+  const std::uint8_t* data = nullptr;
+  std::uint32_t length = 0;
+};
+
+/// Where each tuple's data begin and end, which attributes it has, and what holds for all of them.
+/// Owns: nothing; the pages stay pinned while it is used.
+class TupleGroup {
+ public:
+  /// Shape:  at most kBatchRowsMax tuples.
+  /// Errors: kCorrupt for a header that contradicts itself or the tuple's length.
+  void load(std::span<const TupleBytes> tuples);
+
+  [[nodiscard]] std::uint32_t rows() const noexcept { return rows_; }
+  [[nodiscard]] const std::uint8_t* const* data() const noexcept { return data_.data(); }
+  [[nodiscard]] const std::uint8_t* end(std::uint32_t row) const noexcept { return end_[row]; }
+
+  /// Whether no tuple lacks `attribute` or has NULL there. May be false although it is so.
+  [[nodiscard]] bool is_full(std::uint32_t attribute) const noexcept {
+    return attribute < attributes_min_ &&
+           (attribute < 64 ? ((full_ >> attribute) & 1) != 0 : !any_nulls_);
+  }
+  /// Whether the tuple is older than the attribute.
+  [[nodiscard]] bool is_missing(std::uint32_t row, std::uint32_t attribute) const noexcept {
+    return attribute >= attributes_[row];
+  }
+  /// Shape: the attribute is not missing.
+  [[nodiscard]] bool is_null(std::uint32_t row, std::uint32_t attribute) const noexcept {
+    return ((nulls_[row][attribute / 8] >> (attribute % 8)) & 1) == 0;
+  }
+
+ private:
+  void find_full_attributes() noexcept;
+
+  std::uint32_t rows_ = 0;
+  std::uint32_t attributes_min_ = 0;
+  bool any_nulls_ = false;
+  std::uint64_t full_ = 0;  // one bit for each of the first 64 attributes
+  std::array<const std::uint8_t*, vector::kBatchRowsMax> data_{};
+  std::array<const std::uint8_t*, vector::kBatchRowsMax> end_{};
+  std::array<const std::uint8_t*, vector::kBatchRowsMax> nulls_{};  // 1 = not null
+  std::array<std::uint16_t, vector::kBatchRowsMax> attributes_{};
+};
+
+}  // namespace sluice::pg

@@ -1,0 +1,55 @@
+// One varlena inside a tuple: where it starts, where it ends, what form it has. For the decode
+// loops.
+#pragma once
+
+#include <cstdint>
+
+#include "base/error.h"
+#include "pg/source/decode/heap_format.h"
+
+namespace sluice::pg {
+
+enum class VarlenaForm : std::uint8_t {
+  kPlain,    // the payload lies right here
+  kToasted,  // compressed or elsewhere: the server's detoast_attr() has to look at it
+};
+
+struct Varlena {
+  VarlenaForm form;
+  const std::uint8_t* start;  // its header
+  const std::uint8_t* payload;
+  const std::uint8_t* end;
+};
+
+/// Whether `header` starts a varlena with a 1-byte header that is no toast pointer.
+[[nodiscard]] inline bool is_short_header(std::uint8_t header) noexcept {
+  return (header & 1) != 0 && header != kExternalHeader;
+}
+
+/// Shape: is_short_header(header). Units: bytes, header included.
+[[nodiscard]] inline std::uint32_t short_size_bytes(std::uint8_t header) noexcept {
+  return header >> 1;
+}
+
+[[noreturn]] void throw_tuple_too_short();
+
+/// Any varlena at `at`, which may be padding in front of it.
+/// Errors: kCorrupt when it is not wholly before `tuple_end`.
+[[nodiscard]] Varlena locate_varlena(const std::uint8_t* at, const std::uint8_t* tuple_end,
+                                     std::uint8_t alignment);
+
+/// Where the varlena at `at` ends.
+[[nodiscard]] inline const std::uint8_t* skip_varlena(const std::uint8_t* at,
+                                                      const std::uint8_t* tuple_end,
+                                                      std::uint8_t alignment) {
+  if (at < tuple_end) [[likely]] {
+    const std::uint8_t header = *at;
+    const std::uint8_t* next = at + short_size_bytes(header);
+    if (is_short_header(header) && next <= tuple_end) [[likely]] {
+      return next;
+    }
+  }
+  return locate_varlena(at, tuple_end, alignment).end;
+}
+
+}  // namespace sluice::pg
