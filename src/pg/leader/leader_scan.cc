@@ -1,0 +1,149 @@
+#include "pg/leader/leader_scan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "pg/border/call.h"
+#include "pg/border/pg_include.h"
+#include "pg/port/settings.h"
+#include "pg/port/types.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <access/parallel.h>
+#include <executor/executor.h>
+#include <miscadmin.h>
+#include <optimizer/cost.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+namespace {
+
+struct Value {
+  Datum datum = 0;
+  bool is_null = false;
+};
+
+/// Errors: kAbandon when a value does not fit the type that was planned for it.
+std::vector<plan::Expr> evaluate(List* states, ExprContext* context,
+                                 const std::vector<plan::DataType>& types) {
+  std::vector<plan::Expr> values;
+  values.reserve(types.size());
+  SLUICE_CHECK(static_cast<std::size_t>(list_length(states)) == types.size(),
+               "the plan's parameters and their expressions differ in number");
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    auto* state = static_cast<ExprState*>(list_nth(states, static_cast<int>(i)));
+    const Value value = call([=] {
+      Value result;
+      result.datum = ExecEvalExprSwitchContext(state, context, &result.is_null);
+      return result;
+    });
+    std::optional<plan::Expr> constant = constant_of(value.datum, value.is_null, types[i]);
+    if (!constant.has_value()) {
+      base::throw_abandon("a run-time constant does not fit its planned type");
+    }
+    values.push_back(std::move(*constant));
+  }
+  return values;
+}
+
+/// Workers to ask for now: a cached plan may meet other settings than it was made for.
+unsigned workers_for(const SluicePlan& plan, const EState& estate) {
+  if (!plan.plan.distributed || !estate.es_use_parallel_mode || IsParallelWorker()) {
+    return 0;
+  }
+  const int wanted = std::min(workers_wanted(), max_parallel_workers);
+  return std::min(plan.workers_planned, static_cast<unsigned>(std::max(wanted, 0)));
+}
+
+}  // namespace
+
+LeaderScan::LeaderScan(SluicePlan plan)
+    : plan_(std::move(plan)), output_(plan_.outputs, plan_.plan.root.output) {}
+
+FetchResult LeaderScan::fetch(ScanState& scan, List* params) {
+  try {
+    ensure_run(scan, params);
+    while (!ended_ && !has_row()) {
+      batch_ = run_->pull();
+      next_row_ = 0;
+      ended_ = batch_ == nullptr;
+    }
+  } catch (const base::Error& error) {
+    if (error.kind() != base::ErrorKind::kAbandon) {
+      throw;
+    }
+    abandon(error);
+    return FetchResult::kAbandoned;
+  }
+  return ended_ ? FetchResult::kEnd : FetchResult::kRow;
+}
+
+void LeaderScan::ensure_run(ScanState& scan, List* params) {
+  if (ended_ || (run_ != nullptr && !must_restart_)) {
+    return;
+  }
+  std::vector<plan::Expr> values = evaluate(params, scan.ps.ps_ExprContext, plan_.params);
+  must_restart_ = false;
+  if (run_ != nullptr && values == run_params_) {
+    run_->restart();
+    return;
+  }
+  finish_run();
+  plan::PlanSpec plan = plan_.plan;
+  plan::bind_params(plan, values);
+  const EState& estate = *scan.ps.state;
+  CrewOptions options;
+  options.workers = workers_for(plan_, estate);
+  options.exchange_bytes_max = static_cast<std::size_t>(settings.exchange_memory) * 1024;
+  options.operator_memory_bytes = get_hash_memory_limit();
+  run_ = std::make_unique<LeaderRun>(std::move(plan), options);
+  run_params_ = std::move(values);
+  run_->start(estate.es_snapshot);
+}
+
+void LeaderScan::abandon(const base::Error& error) {
+  if (row_returned_) {
+    throw base::Error(base::ErrorKind::kQuery, "54000",
+                      "sluice: the run had to be given up after its first row", error.message());
+  }
+  abandoned_ = true;
+  abandon_reason_ = error.message();
+  finish_run();
+}
+
+void LeaderScan::finish_run() {
+  batch_ = nullptr;
+  if (run_ != nullptr) {
+    run_->finish(past_runs_);
+    run_.reset();
+  }
+}
+
+void LeaderScan::rescan() noexcept {
+  batch_ = nullptr;
+  ended_ = false;
+  row_returned_ = false;
+  must_restart_ = run_ != nullptr;
+}
+
+void LeaderScan::shutdown() {
+  // A run without workers may be asked for more rows by the next FETCH of a cursor.
+  if (run_ != nullptr && run_->has_workers()) {
+    finish_run();
+    ended_ = true;
+  }
+}
+
+void LeaderScan::end() { finish_run(); }
+
+RunReport LeaderScan::report() const {
+  RunReport report = past_runs_;
+  if (run_ != nullptr) {
+    run_->collect(report);
+  }
+  return report;
+}
+
+}  // namespace sluice::pg
