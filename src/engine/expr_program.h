@@ -12,24 +12,36 @@
 
 namespace sluice::engine {
 
-/// Computes one expression for the counted rows of a batch.
+/// Computes expressions for the counted rows of a batch; what they have in common is computed once.
 /// Errors: query errors as PostgreSQL raises them (22003 "integer out of range", ...), and only for rows
 ///         that PostgreSQL would evaluate; kAbandon where a decimal outgrows its representation.
-class ExprProgram {
+class ExprPrograms {
  public:
-  ExprProgram(const plan::Expr& expr, const std::vector<plan::DataType>& input,
-              base::MemoryBudget& budget);
-  ExprProgram(ExprProgram&&) noexcept;
-  ExprProgram& operator=(ExprProgram&&) noexcept;
-  ~ExprProgram();
+  ExprPrograms(const std::vector<plan::Expr>& exprs, const std::vector<plan::DataType>& input,
+               base::MemoryBudget& budget);
+  ExprPrograms(ExprPrograms&&) noexcept;
+  ExprPrograms& operator=(ExprPrograms&&) noexcept;
+  ~ExprPrograms();
 
-  /// The result has values at the batch's counted physical rows (other rows are unspecified but readable).
-  /// Valid until the next evaluate(); may alias an input column.
-  [[nodiscard]] vector::ColumnView evaluate(const vector::Batch& batch);
+  /// One column an expression, with values at the batch's counted physical rows (other rows are unspecified
+  /// but readable). Valid until the next evaluate(); may alias input columns.
+  [[nodiscard]] std::span<const vector::ColumnView> evaluate(const vector::Batch& batch);
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+/// Computes one expression; otherwise as ExprPrograms.
+class ExprProgram {
+ public:
+  ExprProgram(const plan::Expr& expr, const std::vector<plan::DataType>& input,
+              base::MemoryBudget& budget);
+
+  [[nodiscard]] vector::ColumnView evaluate(const vector::Batch& batch);
+
+ private:
+  ExprPrograms programs_;
 };
 
 /// Conjuncts evaluated in order, each only for the rows that passed the ones before it.

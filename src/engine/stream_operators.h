@@ -31,8 +31,7 @@ class ProjectOperator final : public Operator {
   [[nodiscard]] OperatorState process(const vector::Batch& in, vector::Batch& out) override;
 
  private:
-  std::vector<ExprProgram> programs_;
-  std::vector<vector::ColumnView> views_;
+  ExprPrograms programs_;
   NodeCounters& counters_;
 };
 
