@@ -1,13 +1,12 @@
 // Heap tables as sources: pages decoded attribute by attribute.
 #pragma once
 
-#include "pg/border/pg_include.h"
-
 #include <cstddef>
 #include <memory>
 #include <span>
 
 #include "engine/source.h"
+#include "pg/border/pg_include.h"
 #include "plan/plan_spec.h"
 
 SLUICE_PG_HEADERS_BEGIN

@@ -1,0 +1,259 @@
+#include "pg/source/heap_source.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <optional>
+
+#include "base/check.h"
+#include "engine/expr_program.h"
+#include "engine/physical.h"
+#include "pg/border/call.h"
+#include "pg/source/decode/page_decoder.h"
+#include "pg/source/detoast.h"
+#include "pg/source/page_group.h"
+#include "pg/source/scan_share.h"
+#include "pg/source/scanned_relation.h"
+
+namespace sluice::pg {
+namespace {
+
+constexpr std::uint16_t kNotDecoded = UINT16_MAX;
+
+std::vector<plan::DataType> column_types(const plan::ScanSpec& scan) {
+  std::vector<plan::DataType> types;
+  for (const plan::ScanColumn& column : scan.columns) {
+    types.push_back(column.type);
+  }
+  return types;
+}
+
+/// What of a scan's columns is decoded, and when. Where nothing is filtered, all are wanted at once.
+struct DecodedColumns {
+  std::vector<ColumnTarget> targets;
+  std::vector<std::uint16_t> decoded;  // by scan column: index into `targets`, or kNotDecoded
+};
+
+DecodedColumns choose_columns(Relation relation, const plan::ScanSpec& scan) {
+  std::vector<bool> filtered(scan.columns.size(), scan.filters.empty());
+  for (const plan::Expr& filter : scan.filters) {
+    plan::collect_columns(filter, filtered);
+  }
+  std::vector<bool> wanted(scan.columns.size(), false);
+  for (const std::uint32_t output : scan.outputs) {
+    SLUICE_CHECK(output < scan.columns.size(), "a scan hands out a column it does not have");
+    wanted[output] = true;
+  }
+  DecodedColumns result;
+  result.decoded.assign(scan.columns.size(), kNotDecoded);
+  for (const ColumnUse use : {ColumnUse::kFilter, ColumnUse::kOutput}) {
+    for (std::size_t i = 0; i < scan.columns.size(); ++i) {
+      const bool reads = scan.filters.empty() ? wanted[i] : filtered[i];
+      if (result.decoded[i] != kNotDecoded || !(use == ColumnUse::kFilter ? reads : wanted[i])) {
+        continue;
+      }
+      const auto same = std::ranges::find(result.targets, scan.columns[i].attribute - 1,
+                                          [](const ColumnTarget& t) { return int{t.attribute}; });
+      if (same == result.targets.end()) {
+        result.targets.push_back(column_target(relation, scan.columns[i], use));
+        result.decoded[i] = static_cast<std::uint16_t>(result.targets.size() - 1);
+      } else {
+        result.decoded[i] = static_cast<std::uint16_t>(same - result.targets.begin());
+      }
+    }
+  }
+  return result;
+}
+
+/// One seat's part of one scan.
+/// Invariant: rows [0, first_row_) of the group in the reader have been handed out.
+class HeapSource final : public engine::Source {
+ public:
+  /// Takes over `relation` once the constructor has returned.
+  HeapSource(const plan::ScanSpec& scan, Relation relation, ParallelBlockTableScanDesc share,
+             Snapshot snapshot, base::MemoryBudget& budget);
+  [[nodiscard]] engine::SourceState next(vector::Batch& out) override;
+  void close() override;
+
+ private:
+  void read_group();
+  void refresh_views();
+  [[nodiscard]] std::uint32_t filter_rows(std::uint32_t end);
+  [[nodiscard]] std::uint32_t decode_outputs(std::uint32_t end);
+
+  Relation relation_;
+  bool begun_ = false;
+  std::unique_ptr<PageGroupReader> reader_;
+  std::vector<std::uint32_t> outputs_;
+  std::vector<std::uint16_t> decoded_;
+  std::unique_ptr<PageDecoder> decoder_;  // null where rows are only counted
+  engine::Predicate predicate_;
+  Detoaster detoaster_;
+  std::vector<vector::ColumnView> scan_views_;    // by scan column, for the filters
+  std::vector<vector::ColumnView> output_views_;  // by output
+  std::vector<ToastedValue> filter_toasted_;      // of the group's rows
+  std::uint32_t first_row_ = 0;
+  std::uint32_t passed_count_ = 0;
+  std::array<vector::RowIndex, vector::kBatchRowsMax> passed_{};
+};
+
+HeapSource::HeapSource(const plan::ScanSpec& scan, Relation relation,
+                       ParallelBlockTableScanDesc share, Snapshot snapshot,
+                       base::MemoryBudget& budget)
+    : relation_(relation),
+      reader_(std::make_unique<PageGroupReader>()),
+      outputs_(scan.outputs),
+      predicate_(scan.filters, column_types(scan), budget),
+      detoaster_(budget),
+      output_views_(scan.outputs.size()) {
+  reader_->relation = relation;
+  reader_->snapshot = snapshot;
+  reader_->share = share;
+  DecodedColumns columns = choose_columns(relation, scan);
+  decoded_ = std::move(columns.decoded);
+  for (const plan::ScanColumn& column : scan.columns) {
+    scan_views_.push_back({engine::physical_type_of(column.type), false, nullptr, nullptr});
+  }
+  if (columns.targets.empty() && predicate_.empty()) {
+    reader_->count_only = true;
+  } else {
+    decoder_ = std::make_unique<PageDecoder>(attribute_layouts(relation, scan),
+                                             std::move(columns.targets));
+  }
+}
+
+void HeapSource::close() {
+  if (relation_ == nullptr) {
+    return;
+  }
+  Relation relation = relation_;
+  relation_ = nullptr;
+  detoaster_.clear();
+  call([reader = reader_.get()] { end_page_groups(*reader); });
+  close_scanned_relation(relation);
+}
+
+void HeapSource::read_group() {
+  call([reader = reader_.get(), is_first = !begun_] {
+    if (is_first) {
+      begin_page_groups(*reader);
+    }
+    read_page_group(*reader);
+  });
+  begun_ = true;
+  first_row_ = 0;
+  if (decoder_ != nullptr) {
+    decoder_->load({reader_->tuples.data(), reader_->tuple_count});
+    decoder_->decode_filter_columns();
+    filter_toasted_.assign(decoder_->toasted().begin(), decoder_->toasted().end());
+  }
+}
+
+void HeapSource::refresh_views() {
+  for (std::size_t i = 0; i < scan_views_.size(); ++i) {
+    if (decoded_[i] != kNotDecoded) {
+      scan_views_[i] = decoder_->view(decoded_[i]);
+    }
+  }
+}
+
+/// Filters rows [first_row_, end) or fewer; returns the end of those it did. The rows that passed are in passed_.
+std::uint32_t HeapSource::filter_rows(std::uint32_t end) {
+  if (!filter_toasted_.empty()) {
+    std::erase_if(filter_toasted_, [this](const ToastedValue& v) { return v.row < first_row_; });
+    end = detoaster_.rows_within(filter_toasted_, end);
+    detoaster_.unpack(filter_toasted_, first_row_, end, *decoder_);
+  }
+  refresh_views();
+  const std::uint32_t rows = decoder_->rows();
+  passed_count_ = end - first_row_;
+  std::iota(passed_.begin(), passed_.begin() + passed_count_,
+            static_cast<vector::RowIndex>(first_row_));
+  if (!predicate_.empty() && passed_count_ > 0) {
+    if (passed_count_ == rows) {
+      passed_count_ = predicate_.filter(vector::Batch(scan_views_, rows), passed_.data());
+    } else {
+      const std::vector<vector::RowIndex> window(passed_.begin(), passed_.begin() + passed_count_);
+      passed_count_ = predicate_.filter(
+          vector::Batch(scan_views_, rows, window.data(), passed_count_), passed_.data());
+    }
+  }
+  return end;
+}
+
+/// Decodes the outputs of the rows in passed_; where their values would be too large, it drops the last of them.
+/// Returns the end of the rows that are done.
+std::uint32_t HeapSource::decode_outputs(std::uint32_t end) {
+  decoder_->decode_output_columns(passed_.data(), passed_count_);
+  const std::span<const ToastedValue> toasted = decoder_->toasted();
+  if (!toasted.empty()) {
+    end = detoaster_.rows_within(toasted, end);
+    const auto* behind = std::lower_bound(passed_.data(), passed_.data() + passed_count_, end);
+    passed_count_ = static_cast<std::uint32_t>(behind - passed_.data());
+    detoaster_.unpack(toasted, first_row_, end, *decoder_);
+  }
+  refresh_views();
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    output_views_[i] = scan_views_[outputs_[i]];
+  }
+  return end;
+}
+
+engine::SourceState HeapSource::next(vector::Batch& out) {
+  SLUICE_CHECK(relation_ != nullptr, "a closed scan was asked for rows");
+  detoaster_.clear();
+  if (first_row_ == reader_->tuple_count) {
+    if (reader_->ended) {
+      return engine::SourceState::kEnd;
+    }
+    read_group();
+  }
+  const std::uint32_t rows = reader_->tuple_count;
+  if (decoder_ == nullptr) {
+    out = vector::Batch({}, rows);
+    first_row_ = rows;
+    return engine::SourceState::kBatch;
+  }
+  first_row_ = decode_outputs(filter_rows(rows));
+  out = passed_count_ == rows ? vector::Batch(output_views_, rows)
+                              : vector::Batch(output_views_, rows, passed_.data(), passed_count_);
+  return engine::SourceState::kBatch;
+}
+
+}  // namespace
+
+struct HeapSourceFactory::Impl {
+  std::vector<const plan::PlanNode*> scans;
+  std::span<std::byte> share;
+  Snapshot snapshot;
+};
+
+HeapSourceFactory::HeapSourceFactory(const plan::PlanSpec& plan, std::span<std::byte> share,
+                                     Snapshot snapshot)
+    : impl_(std::make_unique<Impl>(Impl{collect_scans(plan), share, snapshot})) {
+  SLUICE_CHECK(snapshot != nullptr && IsMVCCSnapshot(snapshot),
+               "a heap scan needs an MVCC snapshot");
+}
+
+HeapSourceFactory::~HeapSourceFactory() = default;
+
+std::unique_ptr<engine::Source> HeapSourceFactory::open_scan(const plan::PlanNode& scan,
+                                                             base::MemoryBudget& budget) {
+  const auto* spec = scan.as<plan::ScanSpec>();
+  SLUICE_CHECK(spec != nullptr, "the source of a scan was asked for something else");
+  const auto same = std::ranges::find(impl_->scans, scan.id, &plan::PlanNode::id);
+  SLUICE_CHECK(same != impl_->scans.end(), "a scan is not part of the plan");
+  ParallelBlockTableScanDesc share =
+      scan_share_slot(impl_->share, static_cast<std::size_t>(same - impl_->scans.begin()));
+  Relation relation = open_scanned_relation(*spec);
+  try {
+    SLUICE_CHECK(share->base.phs_relid == RelationGetRelid(relation),
+                 "a scan's block allocator belongs to another table");
+    return std::make_unique<HeapSource>(*spec, relation, share, impl_->snapshot, budget);
+  } catch (...) {
+    close_scanned_relation(relation);  // the run may go on without us
+    throw;
+  }
+}
+
+}  // namespace sluice::pg

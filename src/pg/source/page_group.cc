@@ -1,0 +1,173 @@
+#include "pg/source/page_group.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <access/heapam.h>
+#include <access/tableam.h>
+#include <miscadmin.h>
+#include <pgstat.h>
+#include <storage/bufpage.h>
+#include <storage/predicate.h>
+#include <storage/proc.h>
+#include <utils/guc.h>
+#include <utils/memutils.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+namespace {
+
+/// No backend may hold more than its part of the pool, as small as that may be.
+std::uint32_t pages_pinned_max(Relation relation) {
+  const std::int64_t part = RelationUsesLocalBuffers(relation)
+                                ? num_temp_buffers / 4
+                                : NBuffers / (MaxBackends + NUM_AUXILIARY_PROCS);
+  if (part < 1) {
+    return 1;
+  }
+  return part < PageGroupReader::kPagesMax ? static_cast<std::uint32_t>(part)
+                                           : PageGroupReader::kPagesMax;
+}
+
+void release_pins(PageGroupReader& reader) {
+  while (reader.pin_count > 0) {
+    --reader.pin_count;
+    ReleaseBuffer(reader.pins[reader.pin_count]);
+  }
+  reader.tuple_count = 0;
+}
+
+void add_tuple(PageGroupReader& reader, Page page, ItemId item) {
+  const std::uint32_t offset = ItemIdGetOffset(item);
+  const std::uint32_t length = ItemIdGetLength(item);
+  if (offset + length > BLCKSZ) {
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                    errmsg("heap tuple of relation \"%s\" reaches beyond its page",
+                           RelationGetRelationName(reader.relation))));
+  }
+  if (!reader.count_only) {
+    reader.tuples[reader.tuple_count] = {reinterpret_cast<const std::uint8_t*>(page) + offset,
+                                         length};
+  }
+  ++reader.tuple_count;
+}
+
+/// Every tuple of the page is visible to everyone, and nobody asks for conflicts.
+void add_all_tuples(PageGroupReader& reader, Page page) {
+  const OffsetNumber lines = PageGetMaxOffsetNumber(page);
+  for (OffsetNumber line = FirstOffsetNumber; line <= lines; ++line) {
+    ItemId item = PageGetItemId(page, line);
+    if (ItemIdIsNormal(item)) {
+      add_tuple(reader, page, item);
+    }
+  }
+}
+
+void add_visible_tuples(PageGroupReader& reader, Buffer buffer, Page page, bool all_visible) {
+  const BlockNumber block = BufferGetBlockNumber(buffer);
+  const OffsetNumber lines = PageGetMaxOffsetNumber(page);
+  for (OffsetNumber line = FirstOffsetNumber; line <= lines; ++line) {
+    ItemId item = PageGetItemId(page, line);
+    if (!ItemIdIsNormal(item)) {
+      continue;
+    }
+    HeapTupleData tuple;
+    tuple.t_tableOid = RelationGetRelid(reader.relation);
+    tuple.t_data = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item));
+    tuple.t_len = ItemIdGetLength(item);
+    ItemPointerSet(&tuple.t_self, block, line);
+    const bool visible =
+        all_visible || HeapTupleSatisfiesVisibility(&tuple, reader.snapshot, buffer);
+    HeapCheckForSerializableConflictOut(visible, reader.relation, &tuple, buffer, reader.snapshot);
+    if (visible) {
+      add_tuple(reader, page, item);
+    }
+  }
+}
+
+/// The content lock must not be held when an error leaves call(): C++ frames above may still call the server.
+void add_page(PageGroupReader& reader, Buffer buffer) {
+  LockBuffer(buffer, BUFFER_LOCK_SHARE);
+  PG_TRY();
+  {
+    Page page = BufferGetPage(buffer);
+#if PG_VERSION_NUM < 170000
+    TestForOldSnapshot(reader.snapshot, reader.relation, page);
+#endif
+    // A standby cannot trust the page's flag; see heapgetpage().
+    const bool all_visible = PageIsAllVisible(page) && !reader.snapshot->takenDuringRecovery;
+    if (all_visible && !CheckForSerializableConflictOutNeeded(reader.relation, reader.snapshot)) {
+      add_all_tuples(reader, page);
+    } else {
+      add_visible_tuples(reader, buffer, page, all_visible);
+    }
+  }
+  PG_CATCH();
+  {
+    HOLD_INTERRUPTS();  // the error reset the count that unlocking lowers
+    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+    PG_RE_THROW();
+  }
+  PG_END_TRY();
+  LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+}
+
+BlockNumber next_block(PageGroupReader& reader) {
+  if (!reader.started) {
+    table_block_parallelscan_startblock_init(reader.relation, &reader.worker, reader.share);
+    reader.started = true;
+  }
+  return table_block_parallelscan_nextpage(reader.relation, &reader.worker, reader.share);
+}
+
+}  // namespace
+
+void begin_page_groups(PageGroupReader& reader) {
+  PredicateLockRelation(reader.relation, reader.snapshot);
+  pgstat_count_heap_scan(reader.relation);
+  reader.pages_max = pages_pinned_max(reader.relation);
+  if (!RelationUsesLocalBuffers(reader.relation) &&
+      reader.share->phs_nblocks > static_cast<BlockNumber>(NBuffers / 4)) {
+    MemoryContext outer = MemoryContextSwitchTo(TopTransactionContext);
+    reader.strategy = GetAccessStrategy(BAS_BULKREAD);
+    MemoryContextSwitchTo(outer);
+  }
+  reader.ended = reader.share->phs_nblocks == 0;
+}
+
+void read_page_group(PageGroupReader& reader) {
+  release_pins(reader);
+  if (reader.ended) {
+    return;
+  }
+  std::uint32_t pages = 0;
+  while (pages < reader.pages_max &&
+         reader.tuple_count + MaxHeapTuplesPerPage <= vector::kBatchRowsMax) {
+    CHECK_FOR_INTERRUPTS();
+    const BlockNumber block = next_block(reader);
+    if (block == InvalidBlockNumber) {
+      reader.ended = true;
+      break;
+    }
+    Buffer buffer =
+        ReadBufferExtended(reader.relation, MAIN_FORKNUM, block, RBM_NORMAL, reader.strategy);
+    reader.pins[reader.pin_count++] = buffer;
+    ++pages;
+    heap_page_prune_opt(reader.relation, buffer);
+    add_page(reader, buffer);
+    if (reader.count_only) {
+      --reader.pin_count;
+      ReleaseBuffer(buffer);
+    }
+  }
+  pgstat_count_index_tuples(reader.relation, reader.tuple_count);  // adds to tuples returned
+}
+
+void end_page_groups(PageGroupReader& reader) {
+  release_pins(reader);
+  reader.ended = true;
+  if (reader.strategy != nullptr) {
+    FreeAccessStrategy(reader.strategy);
+    reader.strategy = nullptr;
+  }
+}
+
+}  // namespace sluice::pg

@@ -1,0 +1,53 @@
+// A few pinned pages of a heap table and the tuples on them that the snapshot sees.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "pg/border/pg_include.h"
+#include "pg/source/decode/tuple_group.h"
+#include "vector/batch.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <access/relscan.h>
+#include <storage/bufmgr.h>
+#include <utils/rel.h>
+#include <utils/snapshot.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+/// Reads the blocks that this seat claims, a group at a time. Trivially destructible: errors of the server may
+/// jump over it, and its pins are then released with the transaction.
+/// Invariant: the tuples lie on pages that pins[0..pin_count) hold.
+/// Source:    heapam.c, heapgetpage(); DESIGN.md section 9.
+struct PageGroupReader {
+  static constexpr std::uint32_t kPagesMax = 16;  // half of the ring of a bulk read
+
+  Relation relation = nullptr;
+  Snapshot snapshot = nullptr;
+  ParallelBlockTableScanDesc share = nullptr;
+  ParallelBlockTableScanWorkerData worker{};
+  BufferAccessStrategy strategy = nullptr;
+  std::uint32_t pages_max = kPagesMax;
+  bool count_only = false;  // `tuples` is not filled, and no page stays pinned
+  bool started = false;
+  bool ended = false;
+
+  std::uint32_t pin_count = 0;
+  std::array<Buffer, kPagesMax> pins{};
+  std::uint32_t tuple_count = 0;
+  std::array<TupleBytes, vector::kBatchRowsMax> tuples{};
+};
+
+// All three may ereport and are called through call().
+
+/// Begins the scan: predicate lock, statistics, buffer strategy.
+void begin_page_groups(PageGroupReader& reader);
+/// Releases the group before and reads the next; no tuples and `ended` once no block is left. A group
+/// may have no tuples.
+void read_page_group(PageGroupReader& reader);
+/// Releases pins and strategy. Idempotent.
+void end_page_groups(PageGroupReader& reader);
+
+}  // namespace sluice::pg
