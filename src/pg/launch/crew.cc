@@ -77,6 +77,7 @@ Crew::Crew(const plan::PlanSpec& plan, const CrewOptions& options) {
   RunSizes sizes;
   sizes.nodes = plan.node_count;
   sizes.plan_bytes = plan_bytes.size();
+  sizes.query_bytes = std::strlen(options.query) + 1;
   sizes.share_bytes = scan_share_bytes(plan);
   sizes.operator_memory_bytes = options.operator_memory_bytes;
   const auto size_for = [&](std::uint16_t seats) {
@@ -101,6 +102,7 @@ Crew::Crew(const plan::PlanSpec& plan, const CrewOptions& options) {
   }
   region_ = RunRegion::format(memory, sizes);
   std::memcpy(region_->plan().data(), plan_bytes.data(), plan_bytes.size());
+  std::memcpy(region_->query(), options.query, sizes.query_bytes);
   scan_share_init(plan, region_->share());
   exchange::Mesh::format(region_->mesh(), config);
   waker_ = std::make_unique<LatchWaker>(region_->processes());
@@ -203,6 +205,10 @@ void Crew::dismiss() {
   mesh_->close_query();
   if (context_ != nullptr) {
     call([this] { WaitForParallelWorkersToFinish(context_); });
+    for (std::uint16_t seat = 1; seat < region_->seats(); ++seat) {
+      SeatUsage& usage = region_->usage(SeatIndex(seat));
+      InstrAccumParallelQuery(&usage.buffers, &usage.wal);
+    }
   }
 }
 

@@ -25,7 +25,9 @@ void* align_start(void* memory) noexcept {
 struct RunRegion::Offsets {
   std::size_t processes;
   std::size_t counters;
+  std::size_t usage;
   std::size_t plan;
+  std::size_t query;
   std::size_t share;
   std::size_t mesh;
   std::size_t end;
@@ -33,8 +35,10 @@ struct RunRegion::Offsets {
   explicit Offsets(const RunSizes& sizes) noexcept
       : processes(align_up(sizeof(Header))),
         counters(align_up(processes + sizes.seats * sizeof(SeatProcess))),
-        plan(align_up(counters + counters_stride(sizes) * sizes.seats)),
-        share(align_up(plan + sizes.plan_bytes)),
+        usage(align_up(counters + counters_stride(sizes) * sizes.seats)),
+        plan(align_up(usage + sizes.seats * sizeof(SeatUsage))),
+        query(align_up(plan + sizes.plan_bytes)),
+        share(align_up(query + sizes.query_bytes)),
         mesh(align_up(share + sizes.share_bytes)),
         end(align_up(mesh + sizes.mesh_bytes)) {}
 
@@ -77,8 +81,16 @@ std::span<engine::NodeCounters> RunRegion::counters(base::SeatIndex seat) const 
           header_->sizes.nodes};
 }
 
+SeatUsage& RunRegion::usage(base::SeatIndex seat) const noexcept {
+  return reinterpret_cast<SeatUsage*>(at(Offsets(header_->sizes).usage))[seat.index()];
+}
+
 std::span<std::byte> RunRegion::plan() const noexcept {
   return {at(Offsets(header_->sizes).plan), header_->sizes.plan_bytes};
+}
+
+char* RunRegion::query() const noexcept {
+  return reinterpret_cast<char*>(at(Offsets(header_->sizes).query));
 }
 
 std::span<std::byte> RunRegion::share() const noexcept {

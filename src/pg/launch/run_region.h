@@ -7,7 +7,9 @@
 // | header    | leader, before any worker starts    | all            |
 // | processes | each seat its own, before it joins  | all            |
 // | counters  | each seat its own                   | leader         |
+// | usage     | each worker its own, as it leaves   | leader         |
 // | plan      | leader, before any worker starts    | all            |
+// | query     | leader, before any worker starts    | workers        |
 // | share     | all (pg/source)                     | all            |
 // | mesh      | all (exchange)                      | all            |
 #pragma once
@@ -18,7 +20,12 @@
 
 #include "base/ids.h"
 #include "engine/node_counters.h"
+#include "pg/border/pg_include.h"
 #include "pg/port/latch_waker.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <executor/instrument.h>
+SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
@@ -27,9 +34,16 @@ struct RunSizes {
   std::uint16_t seats = 1;
   std::uint16_t nodes = 0;
   std::size_t plan_bytes = 0;
+  std::size_t query_bytes = 0;  // of the query's text, its final zero included
   std::size_t share_bytes = 0;
   std::size_t mesh_bytes = 0;
   std::size_t operator_memory_bytes = 0;  // not held: every operator's budget, in every seat
+};
+
+/// What a worker read and wrote, for the leader's own statistics (EXPLAIN (BUFFERS), pg_stat_statements).
+struct SeatUsage {
+  BufferUsage buffers;
+  WalUsage wal;
 };
 
 /// A view of a region that somebody else owns.
@@ -55,7 +69,10 @@ class RunRegion {
   [[nodiscard]] std::span<SeatProcess> processes() const noexcept;
   /// One element a node of the plan.
   [[nodiscard]] std::span<engine::NodeCounters> counters(base::SeatIndex seat) const noexcept;
+  [[nodiscard]] SeatUsage& usage(base::SeatIndex seat) const noexcept;
   [[nodiscard]] std::span<std::byte> plan() const noexcept;
+  /// The query's text, for the log and pg_stat_activity.
+  [[nodiscard]] char* query() const noexcept;
   [[nodiscard]] std::span<std::byte> share() const noexcept;
   [[nodiscard]] std::span<std::byte> mesh() const noexcept;
 

@@ -98,6 +98,7 @@ void LeaderScan::ensure_run(ScanState& scan, List* params) {
   options.workers = workers_for(plan_, estate);
   options.exchange_bytes_max = static_cast<std::size_t>(settings.exchange_memory) * 1024;
   options.operator_memory_bytes = get_hash_memory_limit();
+  options.query = estate.es_sourceText == nullptr ? "" : estate.es_sourceText;
   run_ = std::make_unique<LeaderRun>(std::move(plan), options);
   run_params_ = std::move(values);
   run_->start(estate.es_snapshot);

@@ -21,8 +21,10 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/parallel.h>
+#include <pgstat.h>
 #include <storage/dsm.h>
 #include <storage/shm_toc.h>
+#include <tcop/tcopprot.h>
 #include <utils/elog.h>
 #include <utils/snapmgr.h>
 SLUICE_PG_HEADERS_END
@@ -99,8 +101,15 @@ void run(dsm_segment* segment, shm_toc* toc) {
     return;
   }
   seat.waker.wake(base::kLeaderSeat);
+  call([&seat] {
+    debug_query_string = seat.region.query();
+    pgstat_report_activity(STATE_RUNNING, debug_query_string);
+  });
+  InstrStartParallelQuery();
   try {
     serve(seat);
+    SeatUsage& usage = seat.region.usage(seat.index);
+    InstrEndParallelQuery(&usage.buffers, &usage.wal);
   } catch (const PgError& error) {
     const char* message = error.data()->message;
     seat.mesh.fail(ErrorKind::kQuery, message == nullptr ? "" : message);
