@@ -16,24 +16,6 @@ void sort_by_attribute(std::vector<std::uint16_t>& order,
   std::ranges::sort(order, {}, [&targets](std::uint16_t i) { return targets[i].attribute; });
 }
 
-/// How far into a tuple the last wanted attribute usually ends, for the prefetch. A guess: values of varying
-/// length count as short ones.
-std::uint32_t guess_wanted_bytes(const std::vector<AttributeLayout>& attributes,
-                                 const std::vector<ColumnTarget>& targets) {
-  constexpr std::uint32_t kVarlenaBytes = 16;
-  constexpr std::uint32_t kBytesMax = 256;
-  std::uint32_t end = 0;
-  for (const ColumnTarget& target : targets) {
-    end = std::max<std::uint32_t>(end, target.attribute + 1U);
-  }
-  std::uint32_t bytes = kDataStartMin;
-  for (std::uint32_t i = 0; i < end && bytes < kBytesMax; ++i) {
-    const std::int16_t length = attributes[i].length;
-    bytes += length > 0 ? static_cast<std::uint32_t>(length) : kVarlenaBytes;
-  }
-  return std::min(bytes, kBytesMax);
-}
-
 }  // namespace
 
 PageDecoder::PageDecoder(std::vector<AttributeLayout> attributes, std::vector<ColumnTarget> columns)
@@ -61,7 +43,6 @@ PageDecoder::PageDecoder(std::vector<AttributeLayout> attributes, std::vector<Co
   sort_by_attribute(filter_order_, targets_);
   sort_by_attribute(output_order_, targets_);
   marks_.resize(output_order_.size());
-  wanted_bytes_ = guess_wanted_bytes(attributes_, targets_);
 }
 
 const std::uint8_t** PageDecoder::places(std::size_t index) {
@@ -72,7 +53,7 @@ const std::uint8_t** PageDecoder::places(std::size_t index) {
 }
 
 void PageDecoder::load(std::span<const TupleBytes> tuples) {
-  group_.load(tuples, wanted_bytes_);
+  group_.load(tuples);
   toasted_.clear();
 }
 

@@ -70,7 +70,6 @@ class PageDecoder {
   std::vector<ColumnDecoder> columns_;
   std::vector<std::uint16_t> filter_order_;  // columns in attribute order
   std::vector<std::uint16_t> output_order_;
-  std::uint32_t wanted_bytes_;  // of a usual tuple, up to the last column
   TupleGroup group_;
   AttributeWalk walk_;
   std::vector<Mark> marks_;  // one an element of output_order_

@@ -16,10 +16,12 @@ constexpr std::array<std::uint8_t, (kAttributeCountMask + 8) / 8> kNoNulls = [] 
 
 /// How many tuples the prefetch is ahead of the loop: as many cache lines as a core can have in flight.
 constexpr std::uint32_t kPrefetchRows = 8;
+constexpr std::uint32_t kPrefetchBytesMax = 256;
 constexpr std::uint32_t kCacheLineBytes = 64;
 
-void prefetch(const TupleBytes& tuple, std::uint32_t wanted_bytes) noexcept {
-  const std::uint32_t bytes = std::min(tuple.length, wanted_bytes);
+/// Fetches whole tuples, even where few columns are wanted: without gaps memory delivers twice as fast.
+void prefetch(const TupleBytes& tuple) noexcept {
+  const std::uint32_t bytes = std::min(tuple.length, kPrefetchBytesMax);
   for (std::uint32_t offset = 0; offset < bytes; offset += kCacheLineBytes) {
     __builtin_prefetch(tuple.data + offset);
   }
@@ -27,7 +29,7 @@ void prefetch(const TupleBytes& tuple, std::uint32_t wanted_bytes) noexcept {
 
 }  // namespace
 
-void TupleGroup::load(std::span<const TupleBytes> tuples, std::uint32_t wanted_bytes) {
+void TupleGroup::load(std::span<const TupleBytes> tuples) {
   SLUICE_CHECK(tuples.size() <= vector::kBatchRowsMax, "a page group is larger than a batch");
   rows_ = static_cast<std::uint32_t>(tuples.size());
   std::uint32_t attributes_min = kAttributeCountMask;
@@ -35,7 +37,7 @@ void TupleGroup::load(std::span<const TupleBytes> tuples, std::uint32_t wanted_b
   bool broken = false;
   for (std::uint32_t row = 0; row < rows_; ++row) {
     if (row + kPrefetchRows < rows_) {
-      prefetch(tuples[row + kPrefetchRows], wanted_bytes);
+      prefetch(tuples[row + kPrefetchRows]);
     }
     const std::uint8_t* tuple = tuples[row].data;
     const std::uint32_t length = tuples[row].length;

@@ -20,9 +20,9 @@ struct TupleBytes {
 /// Owns: nothing; the pages stay pinned while it is used.
 class TupleGroup {
  public:
-  /// Shape:  at most kBatchRowsMax tuples; their first `wanted_bytes` are fetched into the cache.
+  /// Shape:  at most kBatchRowsMax tuples.
   /// Errors: kCorrupt for a header that contradicts itself or the tuple's length.
-  void load(std::span<const TupleBytes> tuples, std::uint32_t wanted_bytes);
+  void load(std::span<const TupleBytes> tuples);
 
   [[nodiscard]] std::uint32_t rows() const noexcept { return rows_; }
   [[nodiscard]] const std::uint8_t* const* data() const noexcept { return data_.data(); }
