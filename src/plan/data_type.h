@@ -45,8 +45,24 @@ struct DataType {
   [[nodiscard]] constexpr bool is_string() const noexcept {
     return kind == TypeKind::kText || kind == TypeKind::kBpchar;
   }
+  [[nodiscard]] constexpr bool is_integer() const noexcept {
+    return kind == TypeKind::kInt16 || kind == TypeKind::kInt32 || kind == TypeKind::kInt64;
+  }
+  /// A known kind, and digits within bounds for a decimal and zero for the others.
+  [[nodiscard]] constexpr bool is_valid() const noexcept {
+    if (kind == TypeKind::kDecimal) {
+      return precision >= 1 && precision <= kDecimalDigitsMax && scale <= kDecimalDigitsMax;
+    }
+    return kind <= TypeKind::kBpchar && precision == 0 && scale == 0;
+  }
   friend constexpr auto operator<=>(const DataType&, const DataType&) noexcept = default;
 };
+
+/// Whether equal values of both types have equal bytes, so that they compare and hash alike: the same type
+/// but for the digits that a decimal holds within its width.
+[[nodiscard]] constexpr bool same_representation(const DataType& a, const DataType& b) noexcept {
+  return a.kind == b.kind && a.scale == b.scale && a.is_decimal64() == b.is_decimal64();
+}
 
 /// As EXPLAIN prints it: `decimal(15,2)`, `int4`, ...
 [[nodiscard]] std::string to_string(const DataType& type);

@@ -20,6 +20,8 @@ struct ScanColumn {
   std::int16_t attribute = 0;  // attnum, from 1
   DataType type;
   std::string name;
+
+  friend bool operator==(const ScanColumn&, const ScanColumn&) = default;
 };
 
 /// Reads a relation, filters, and hands on `outputs`. Delivered distribution: random.
@@ -30,15 +32,21 @@ struct ScanSpec {
   std::vector<ScanColumn> columns;
   std::vector<Expr> filters;           // conjuncts over `columns`, evaluated in this order
   std::vector<std::uint32_t> outputs;  // indexes into `columns`
+
+  friend bool operator==(const ScanSpec&, const ScanSpec&) = default;
 };
 
 /// Conjuncts over the input, evaluated in order; only rows that pass all go on.
 struct FilterSpec {
   std::vector<Expr> conjuncts;
+
+  friend bool operator==(const FilterSpec&, const FilterSpec&) = default;
 };
 
 struct ProjectSpec {
   std::vector<Expr> exprs;  // one an output column
+
+  friend bool operator==(const ProjectSpec&, const ProjectSpec&) = default;
 };
 
 enum class JoinType : std::uint8_t { kInner = 0 };
@@ -51,13 +59,15 @@ struct HashJoinSpec {
   std::vector<std::uint32_t> build_keys;
   std::vector<Expr> residual;  // conjuncts over (probe columns, build columns)
   std::vector<std::uint32_t> outputs;
+
+  friend bool operator==(const HashJoinSpec&, const HashJoinSpec&) = default;
 };
 
 enum class AggregateFunction : std::uint8_t {
   kCountStar = 0,  // -> int8
   kCount = 1,      // not null -> int8
-  kSum = 2,        // int2, int4 -> int8; int8 -> decimal(38,0); decimal(p,s) -> decimal(38,s); float8
-  kMin = 3,        // of its argument's type
+  kSum = 2,  // int2, int4 -> int8; int8 -> decimal(38,0); decimal(p,s) -> decimal(38,s); float8
+  kMin = 3,  // of its argument's type
   kMax = 4,
 };
 
@@ -69,6 +79,8 @@ struct AggregateCall {
   AggregateFunction function = AggregateFunction::kCountStar;
   std::uint32_t column = 0;  // of the input; in kFinal, of the state
   DataType result;
+
+  friend bool operator==(const AggregateCall&, const AggregateCall&) = default;
 };
 
 /// Output: the group keys in order, then one column a call. Without keys exactly one row comes out of
@@ -77,22 +89,30 @@ struct AggregateSpec {
   AggregatePhase phase = AggregatePhase::kSingle;
   std::vector<std::uint32_t> group_keys;
   std::vector<AggregateCall> calls;
+
+  friend bool operator==(const AggregateSpec&, const AggregateSpec&) = default;
 };
 
 struct SortKey {
   std::uint32_t column = 0;
   bool descending = false;
   bool nulls_first = false;
+
+  friend bool operator==(const SortKey&, const SortKey&) = default;
 };
 
 /// The first `limit` rows in key order; text keys only in byte order collations.
 struct TopKSpec {
   std::vector<SortKey> keys;
   std::uint64_t limit = 0;
+
+  friend bool operator==(const TopKSpec&, const TopKSpec&) = default;
 };
 
 struct LimitSpec {
   std::uint64_t limit = 0;
+
+  friend bool operator==(const LimitSpec&, const LimitSpec&) = default;
 };
 
 enum class ExchangeKind : std::uint8_t {
@@ -102,10 +122,13 @@ enum class ExchangeKind : std::uint8_t {
 };
 
 /// The one node that marks a process boundary; see DESIGN.md section 2.
+/// Shape: `keys` are input columns, at least one for kRedistribute and none for the others.
 struct ExchangeSpec {
   StreamId stream;
   ExchangeKind kind = ExchangeKind::kGather;
-  std::vector<std::uint32_t> keys;  // kRedistribute only
+  std::vector<std::uint32_t> keys;
+
+  friend bool operator==(const ExchangeSpec&, const ExchangeSpec&) = default;
 };
 
 using NodeSpec = std::variant<ScanSpec, FilterSpec, ProjectSpec, HashJoinSpec, AggregateSpec,
@@ -138,20 +161,23 @@ struct PlanSpec {
 };
 
 /// Gives every node its preorder id and sets node_count.
+/// Errors: kInternal for more nodes than ids.
 void number_nodes(PlanSpec& plan);
 
 /// The output types that `node` must have by its spec and its inputs' outputs.
 /// Errors: kCorrupt when an index is out of range or a type does not fit.
 [[nodiscard]] std::vector<DataType> derive_output(const PlanNode& node);
 
-/// derive_output() and validate_expr() for the whole tree; ids and counts consistent.
+/// derive_output() and validate_expr() for the whole tree; ids and counts consistent; the bounds of
+/// plan/limits.h kept. Where exchanges may stand is validate_deadlock_rules()'s matter.
+/// Errors: kCorrupt naming the rule and the node.
 void validate_plan(const PlanSpec& plan);
 
 [[nodiscard]] bool operator==(const PlanNode& a, const PlanNode& b) noexcept;
 [[nodiscard]] bool operator==(const PlanSpec& a, const PlanSpec& b) noexcept;
 
 /// Replaces every kParam by its value. Shape: values[number].
-/// Errors: kInternal for a number without a value.
+/// Errors: kInternal for a number without a value, or with one that is no constant of its type.
 void bind_params(PlanSpec& plan, const std::vector<Expr>& values);
 
 /// Every DsmExchange below and including `root`, in preorder: the walk by which both the leader and the

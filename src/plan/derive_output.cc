@@ -1,0 +1,176 @@
+// The output types that follow from a node's spec and its inputs; says no to a spec that has none.
+#include <string>
+
+#include "base/error.h"
+#include "plan/limits.h"
+#include "plan/plan_spec.h"
+
+namespace sluice::plan {
+
+namespace {
+
+using Types = std::vector<DataType>;
+using Columns = std::vector<std::uint32_t>;
+
+void require(bool rule, const char* name) {
+  if (!rule) [[unlikely]] {
+    base::throw_corrupt(std::string("plan node: ") + name);
+  }
+}
+
+const DataType& type_of(std::uint32_t column, const Types& types) {
+  require(column < types.size(), "column out of range");
+  return types[column];
+}
+
+Types types_of(const Columns& columns, const Types& types) {
+  require(columns.size() <= kColumnsMax, "too many columns");
+  Types result;
+  result.reserve(columns.size());
+  for (const std::uint32_t column : columns) {
+    result.push_back(type_of(column, types));
+  }
+  return result;
+}
+
+Types derive(const ScanSpec& scan, const PlanNode& /*node*/) {
+  require(scan.columns.size() <= kColumnsMax, "too many columns");
+  Types types;
+  types.reserve(scan.columns.size());
+  for (const ScanColumn& column : scan.columns) {
+    require(column.attribute >= 1, "attribute number");
+    require(column.type.is_valid(), "unknown type");
+    types.push_back(column.type);
+  }
+  return types_of(scan.outputs, types);
+}
+
+Types derive(const FilterSpec& /*filter*/, const PlanNode& node) { return node.inputs[0].output; }
+
+Types derive(const ProjectSpec& project, const PlanNode& /*node*/) {
+  require(project.exprs.size() <= kColumnsMax, "too many columns");
+  Types types;
+  types.reserve(project.exprs.size());
+  for (const Expr& expr : project.exprs) {
+    types.push_back(expr.type);
+  }
+  return types;
+}
+
+Types derive(const HashJoinSpec& join, const PlanNode& node) {
+  Types types = node.inputs[0].output;
+  const Types& build = node.inputs[1].output;
+  require(join.type == JoinType::kInner, "unknown join type");
+  require(!join.probe_keys.empty() && join.probe_keys.size() == join.build_keys.size() &&
+              join.probe_keys.size() <= kColumnsMax,
+          "join keys do not pair up");
+  for (std::size_t k = 0; k < join.probe_keys.size(); ++k) {
+    require(
+        same_representation(type_of(join.probe_keys[k], types), type_of(join.build_keys[k], build)),
+        "join keys of different types");
+  }
+  types.insert(types.end(), build.begin(), build.end());
+  return types_of(join.outputs, types);
+}
+
+/// Of rows; a state has the type of its result.
+bool is_result(const AggregateCall& call, const Types& input) {
+  if (call.function == AggregateFunction::kCountStar) {
+    return call.result == DataType::of(TypeKind::kInt64);
+  }
+  const DataType& arg = type_of(call.column, input);
+  switch (call.function) {
+    case AggregateFunction::kCount:
+      return call.result == DataType::of(TypeKind::kInt64);
+    case AggregateFunction::kMin:
+    case AggregateFunction::kMax:
+      return call.result == arg && arg.kind != TypeKind::kBool;
+    case AggregateFunction::kSum:
+      break;
+    default:
+      return false;
+  }
+  constexpr int kDigits = DataType::kDecimalDigitsMax;
+  switch (arg.kind) {
+    case TypeKind::kInt16:
+    case TypeKind::kInt32:
+      return call.result == DataType::of(TypeKind::kInt64);
+    case TypeKind::kInt64:
+      return call.result == DataType::decimal(kDigits, 0);
+    case TypeKind::kDecimal:
+      return call.result == DataType::decimal(kDigits, arg.scale);
+    case TypeKind::kFloat64:
+      return call.result == arg;
+    default:
+      return false;
+  }
+}
+
+/// Whether some argument has this result, so that it can be a state, too.
+bool is_state(const AggregateCall& call, const Types& input) {
+  if (type_of(call.column, input) != call.result) {
+    return false;
+  }
+  switch (call.function) {
+    case AggregateFunction::kCountStar:
+    case AggregateFunction::kCount:
+      return call.result.kind == TypeKind::kInt64;
+    case AggregateFunction::kMin:
+    case AggregateFunction::kMax:
+      return call.result.kind != TypeKind::kBool;
+    case AggregateFunction::kSum:
+      return call.result.kind == TypeKind::kInt64 || call.result.kind == TypeKind::kFloat64 ||
+             (call.result.kind == TypeKind::kDecimal &&
+              call.result.precision == DataType::kDecimalDigitsMax);
+  }
+  return false;
+}
+
+Types derive(const AggregateSpec& aggregate, const PlanNode& node) {
+  const Types& input = node.inputs[0].output;
+  require(aggregate.phase <= AggregatePhase::kFinal, "unknown phase of an aggregate");
+  Types types = types_of(aggregate.group_keys, input);
+  require(types.size() + aggregate.calls.size() <= kColumnsMax, "too many columns");
+  for (const AggregateCall& call : aggregate.calls) {
+    require(call.function <= AggregateFunction::kMax, "unknown aggregate");
+    require(
+        aggregate.phase == AggregatePhase::kFinal ? is_state(call, input) : is_result(call, input),
+        "result type of an aggregate");
+    types.push_back(call.result);
+  }
+  return types;
+}
+
+Types derive(const TopKSpec& top_k, const PlanNode& node) {
+  require(!top_k.keys.empty() && top_k.keys.size() <= kColumnsMax, "number of sort keys");
+  for (const SortKey& key : top_k.keys) {
+    (void)type_of(key.column, node.inputs[0].output);
+  }
+  return node.inputs[0].output;
+}
+
+Types derive(const LimitSpec& /*limit*/, const PlanNode& node) { return node.inputs[0].output; }
+
+Types derive(const ExchangeSpec& exchange, const PlanNode& node) {
+  require(exchange.kind <= ExchangeKind::kBroadcast, "unknown kind of exchange");
+  require((exchange.kind == ExchangeKind::kRedistribute) == !exchange.keys.empty(),
+          "keys of an exchange");
+  (void)types_of(exchange.keys, node.inputs[0].output);
+  return node.inputs[0].output;
+}
+
+std::size_t input_count(const NodeSpec& spec) noexcept {
+  if (std::holds_alternative<ScanSpec>(spec)) {
+    return 0;
+  }
+  return std::holds_alternative<HashJoinSpec>(spec) ? 2 : 1;
+}
+
+}  // namespace
+
+std::vector<DataType> derive_output(const PlanNode& node) {
+  require(node.inputs.size() == input_count(node.spec), "number of inputs");
+  return std::visit([&node](const auto& spec) { return derive(spec, node); }, node.spec);
+}
+
+}  // namespace sluice::plan
