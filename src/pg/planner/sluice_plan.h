@@ -10,11 +10,10 @@
 //   custom_private        this struct
 #pragma once
 
-#include "pg/border/pg_include.h"
-
 #include <cstdint>
 #include <vector>
 
+#include "pg/border/pg_include.h"
 #include "plan/plan_spec.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -25,9 +24,10 @@ namespace sluice::pg {
 
 /// How an engine column becomes a Datum.
 enum class OutputKind : std::uint8_t {
-  kColumn = 0,   // as it is; a decimal with its scale
-  kAverage = 1,  // numeric or float8 division of a sum `column` by a count `count_column`, as avg's final
-                 // function does it; NULL where the count is 0
+  kColumn = 0,  // as it is; a decimal with its scale
+  kAverage =
+      1,  // numeric or float8 division of a sum `column` by a count `count_column`, as avg's final
+          // function does it; NULL where the count is 0
 };
 
 /// One column of custom_scan_tlist. Shape: `column` and `count_column` index the root's output.

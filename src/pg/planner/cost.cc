@@ -1,0 +1,106 @@
+#include "pg/planner/cost.h"
+
+#include <algorithm>
+#include <cmath>
+
+SLUICE_PG_HEADERS_BEGIN
+#include <optimizer/cost.h>
+#include <optimizer/optimizer.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+namespace {
+
+constexpr double kScanFactor = 0.4;  // pages must be read all the same
+constexpr double kJoinFactor = 0.5;  // cache misses are the same
+constexpr double kAggregateFactor = 0.3;
+constexpr double kSortFactor = 0.5;
+constexpr double kWorkerShare = 0.85;  // what a further seat adds to the first one's speed
+constexpr double kLeaderAloneStartup = 20;
+constexpr double kExchangedRowFactor = 0.25;  // of cpu_tuple_cost, per row through a stream
+constexpr double kReturnedRowFactor = 0.5;    // of cpu_tuple_cost, per row into a slot
+
+double without_penalty(double cost) noexcept {
+  return cost < disable_cost ? cost : std::fmod(cost, disable_cost);
+}
+
+double factor_of(const Plan* node) noexcept {
+  switch (nodeTag(node)) {
+    case T_SeqScan:
+      return kScanFactor;
+    case T_HashJoin:
+    case T_Hash:
+      return kJoinFactor;
+    case T_Agg:
+      return kAggregateFactor;
+    case T_Sort:
+      return kSortFactor;
+    default:
+      return 1;
+  }
+}
+
+/// The part of PostgreSQL's cost that the engine needs for a subtree.
+double engine_cost(const Plan* node) noexcept {
+  if (node == nullptr) {
+    return 0;
+  }
+  const Plan* below[] = {
+      node->lefttree, node->righttree,
+      IsA(node, SubqueryScan) ? reinterpret_cast<const SubqueryScan*>(node)->subplan : nullptr};
+  double own = without_penalty(node->total_cost);
+  double cost = 0;
+  for (const Plan* child : below) {
+    if (child != nullptr) {
+      own -= without_penalty(child->total_cost);
+      cost += engine_cost(child);
+    }
+  }
+  return cost + factor_of(node) * std::max(own, 0.0);
+}
+
+double exchanged_rows(const plan::PlanNode& node, int workers) noexcept {
+  double rows = 0;
+  if (const auto* exchange = node.as<plan::ExchangeSpec>()) {
+    rows =
+        node.rows_estimated * (exchange->kind == plan::ExchangeKind::kBroadcast ? workers + 1 : 1);
+  }
+  for (const plan::PlanNode& input : node.inputs) {
+    rows += exchanged_rows(input, workers);
+  }
+  return rows;
+}
+
+}  // namespace
+
+Costs planned_costs(const Plan* node) noexcept {
+  return {without_penalty(node->startup_cost), without_penalty(node->total_cost)};
+}
+
+Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec, int workers,
+                     bool root_streams) noexcept {
+  const double seats = 1 + kWorkerShare * workers;
+  const double startup = workers > 0 ? parallel_setup_cost : kLeaderAloneStartup;
+  const double work = engine_cost(replaced) / seats +
+                      exchanged_rows(spec.root, workers) * cpu_tuple_cost * kExchangedRowFactor;
+  const double output = spec.root.rows_estimated * cpu_tuple_cost * kReturnedRowFactor;
+  const double total = startup + work + output;
+  return {root_streams ? startup + work / 2 : startup + work, total};
+}
+
+Costs with_child(const Plan* node, const Costs& before, const Costs& now,
+                 double child_rows) noexcept {
+  const Costs own = planned_costs(node);
+  if (IsA(node, Limit) && child_rows > 0) {
+    const double part = std::min(node->plan_rows / child_rows, 1.0);
+    return {now.startup, now.startup + part * (now.total - now.startup)};
+  }
+  const bool blocks = own.startup >= before.total;
+  const double startup =
+      own.startup + (blocks ? now.total - before.total : now.startup - before.startup);
+  const double total = own.total + now.total - before.total;
+  return {std::max(startup, 0.0), std::max(total, 0.0)};
+}
+
+}  // namespace sluice::pg

@@ -1,0 +1,35 @@
+// What a plan costs here, in PostgreSQL's cost units.
+//
+// The estimate starts from PostgreSQL's own cost of each replaced node, so that its settings and statistics count
+// here too, and takes a part of it: the engine does the same work on columns. The factors are ratios of times of
+// forced plans of TPC-H with one process each, rounded towards PostgreSQL.
+#pragma once
+
+#include "pg/border/pg_include.h"
+#include "plan/plan_spec.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <nodes/plannodes.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+/// Units: PostgreSQL's cost units.
+struct Costs {
+  double startup = 0;
+  double total = 0;
+};
+
+/// The plan's own estimate, without the penalties by which the second planning rules nodes out.
+[[nodiscard]] Costs planned_costs(const Plan* node) noexcept;
+
+/// Of running `replaced` here with so many workers. Shape: `spec` is `replaced` lowered, and distributed where
+/// there are workers.
+[[nodiscard]] Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec, int workers,
+                                   bool root_streams) noexcept;
+
+/// Of a node whose child costs `now` instead of `before`. Shape: one child, or the sum of several.
+[[nodiscard]] Costs with_child(const Plan* node, const Costs& before, const Costs& now,
+                               double child_rows) noexcept;
+
+}  // namespace sluice::pg

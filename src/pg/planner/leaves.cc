@@ -1,0 +1,180 @@
+#include "pg/planner/leaves.h"
+
+#include "base/check.h"
+#include "pg/border/call.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <nodes/nodeFuncs.h>
+#include <nodes/plannodes.h>
+#include <nodes/primnodes.h>
+#include <optimizer/optimizer.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+namespace {
+
+/// The walkers are declared without a prototype; they call back with (Node*, void*).
+template <typename Result>
+auto unprototyped(Result (*callback)(Node*, void*)) {
+  return reinterpret_cast<Result (*)()>(reinterpret_cast<void (*)()>(callback));
+}
+
+bool is_leaf(const Node* node) { return IsA(node, Var) || IsA(node, Aggref); }
+
+/// Runs in: call(); a C callback of expression_tree_walker.
+bool collect_walker(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  if (is_leaf(node)) {
+    auto** found = static_cast<List**>(context);
+    *found = lappend(*found, node);
+    return false;
+  }
+  return expression_tree_walker(node, unprototyped(collect_walker), context);
+}
+
+struct ReplaceContext {
+  const LeafReplacement* replacements;
+  std::size_t count;
+  bool missing;
+};
+
+/// Runs in: call(); a C callback of expression_tree_mutator.
+Node* replace_mutator(Node* node, void* context) {
+  if (node == nullptr) {
+    return nullptr;
+  }
+  if (is_leaf(node)) {
+    auto* replace = static_cast<ReplaceContext*>(context);
+    for (std::size_t i = 0; i < replace->count; ++i) {
+      if (same_leaf(replace->replacements[i].leaf, node)) {
+        return static_cast<Node*>(copyObjectImpl(replace->replacements[i].by));
+      }
+    }
+    replace->missing = true;
+    return node;
+  }
+  return expression_tree_mutator(node, unprototyped(replace_mutator), context);
+}
+
+/// True as soon as something is not constant during a run. Runs in: call().
+bool varies_walker(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  switch (nodeTag(node)) {
+    case T_Var:
+    case T_Aggref:
+    case T_GroupingFunc:
+    case T_WindowFunc:
+    case T_SubPlan:
+    case T_AlternativeSubPlan:
+    case T_SubLink:
+    case T_CaseTestExpr:
+    case T_CoerceToDomainValue:
+    case T_SetToDefault:
+    case T_CurrentOfExpr:
+    case T_NextValueExpr:
+      return true;
+    case T_Param: {
+      const auto* param = reinterpret_cast<const Param*>(node);
+      if (param->paramkind == PARAM_EXTERN) {
+        return false;
+      }
+      return param->paramkind != PARAM_EXEC ||
+             !bms_is_member(param->paramid, static_cast<const Bitmapset*>(context));
+    }
+    default:
+      return expression_tree_walker(node, unprototyped(varies_walker), context);
+  }
+}
+
+Bitmapset* add_params_of(Bitmapset* params, Plan* node);
+
+Bitmapset* add_params_of_list(Bitmapset* params, List* nodes) {
+  ListCell* cell;
+  foreach (cell, nodes) {
+    params = add_params_of(params, static_cast<Plan*>(lfirst(cell)));
+  }
+  return params;
+}
+
+/// Runs in: call().
+Bitmapset* add_params_of(Bitmapset* params, Plan* node) {
+  if (node == nullptr) {
+    return params;
+  }
+  ListCell* cell;
+  foreach (cell, node->initPlan) {
+    const auto* init_plan = static_cast<const SubPlan*>(lfirst(cell));
+    ListCell* param;
+    foreach (param, init_plan->setParam) {
+      params = bms_add_member(params, lfirst_int(param));
+    }
+  }
+  params = add_params_of(params, node->lefttree);
+  params = add_params_of(params, node->righttree);
+  if (IsA(node, SubqueryScan)) {
+    params = add_params_of(params, reinterpret_cast<SubqueryScan*>(node)->subplan);
+  } else if (IsA(node, Append)) {
+    params = add_params_of_list(params, reinterpret_cast<Append*>(node)->appendplans);
+  } else if (IsA(node, MergeAppend)) {
+    params = add_params_of_list(params, reinterpret_cast<MergeAppend*>(node)->mergeplans);
+  }
+  return params;
+}
+
+}  // namespace
+
+bool same_leaf(const Node* a, const Node* b) {
+  if (nodeTag(a) != nodeTag(b)) {
+    return false;
+  }
+  if (IsA(a, Var)) {
+    const auto* left = reinterpret_cast<const Var*>(a);
+    const auto* right = reinterpret_cast<const Var*>(b);
+    return left->varno == right->varno && left->varattno == right->varattno;
+  }
+  return reinterpret_cast<const Aggref*>(a)->aggno == reinterpret_cast<const Aggref*>(b)->aggno;
+}
+
+void collect_leaves(Node* expr, std::vector<Node*>& leaves) {
+  List* found = call([expr] {
+    List* list = NIL;
+    (void)collect_walker(expr, &list);
+    return list;
+  });
+  for (int i = 0; i < list_length(found); ++i) {
+    auto* leaf = static_cast<Node*>(found->elements[i].ptr_value);
+    bool known = false;
+    for (const Node* other : leaves) {
+      known = known || same_leaf(other, leaf);
+    }
+    if (!known) {
+      leaves.push_back(leaf);
+    }
+  }
+}
+
+Node* replace_leaves(Node* expr, const std::vector<LeafReplacement>& replacements) {
+  ReplaceContext context{replacements.data(), replacements.size(), false};
+  Node* replaced = call([expr, &context] { return replace_mutator(expr, &context); });
+  SLUICE_CHECK(!context.missing, "an expression of a lowered plan has an unknown leaf");
+  return replaced;
+}
+
+bool is_run_constant(Node* expr, const Bitmapset* init_plan_params) {
+  return call([expr, init_plan_params] {
+    return !varies_walker(expr, const_cast<Bitmapset*>(init_plan_params)) &&
+           !contain_volatile_functions(expr);
+  });
+}
+
+Bitmapset* add_init_plan_params(Bitmapset* params, Node* plan_tree) {
+  return call(
+      [params, plan_tree] { return add_params_of(params, reinterpret_cast<Plan*>(plan_tree)); });
+}
+
+}  // namespace sluice::pg

@@ -1,0 +1,42 @@
+// The leaves of a finished plan's expressions: Vars, and Aggrefs as wholes.
+#pragma once
+
+#include <vector>
+
+#include "pg/border/pg_include.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <nodes/bitmapset.h>
+#include <nodes/nodes.h>
+#include <nodes/pg_list.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+/// Whether two leaves of one plan node mean the same value.
+[[nodiscard]] bool same_leaf(const Node* a, const Node* b);
+
+/// Appends every Var and Aggref of `expr` (a Node or a List of them) that is not there yet.
+/// Errors: PgError.
+void collect_leaves(Node* expr, std::vector<Node*>& leaves);
+
+/// Shape: `leaf` is a Var or an Aggref of the node at hand, `by` any expression.
+struct LeafReplacement {
+  Node* leaf;
+  Node* by;
+};
+
+/// A copy of `expr` with its leaves replaced.
+/// Errors: PgError; kInternal for a leaf without a replacement.
+[[nodiscard]] Node* replace_leaves(Node* expr, const std::vector<LeafReplacement>& replacements);
+
+/// Whether `expr` has one value for a whole run: no Var, no volatile function, no subquery, and of the
+/// parameters only those from outside and the results of init plans.
+/// Errors: PgError.
+[[nodiscard]] bool is_run_constant(Node* expr, const Bitmapset* init_plan_params);
+
+/// Every parameter that an init plan somewhere in `plan_tree` sets is added to `params`.
+/// Errors: PgError.
+[[nodiscard]] Bitmapset* add_init_plan_params(Bitmapset* params, Node* plan_tree);
+
+}  // namespace sluice::pg

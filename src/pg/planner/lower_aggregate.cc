@@ -1,0 +1,381 @@
+// Agg -> AggregateSpec.
+#include <algorithm>
+#include <cstring>
+
+#include "pg/border/call.h"
+#include "pg/planner/decline.h"
+#include "pg/planner/lower_expr.h"
+#include "pg/planner/lower_plan.h"
+#include "pg/port/types.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <catalog/pg_aggregate.h>
+#include <catalog/pg_type.h>
+#include <nodes/makefuncs.h>
+#include <utils/fmgroids.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+namespace {
+
+using plan::AggregateFunction;
+using plan::DataType;
+using plan::TypeKind;
+
+/// What PostgreSQL's aggregate is made of here.
+enum class Recipe : std::uint8_t { kCountStar, kCount, kSum, kAverage, kMin, kMax };
+
+std::optional<Recipe> find_recipe(Oid function) noexcept {
+  switch (function) {
+    case F_COUNT_:
+      return Recipe::kCountStar;
+    case F_COUNT_ANY:
+      return Recipe::kCount;
+    case F_SUM_INT2:
+    case F_SUM_INT4:
+    case F_SUM_INT8:
+    case F_SUM_FLOAT8:
+    case F_SUM_NUMERIC:
+      return Recipe::kSum;
+    case F_AVG_INT2:
+    case F_AVG_INT4:
+    case F_AVG_INT8:
+    case F_AVG_FLOAT8:
+    case F_AVG_NUMERIC:
+      return Recipe::kAverage;
+    case F_MIN_INT2:
+    case F_MIN_INT4:
+    case F_MIN_INT8:
+    case F_MIN_FLOAT8:
+    case F_MIN_NUMERIC:
+    case F_MIN_DATE:
+    case F_MIN_TIMESTAMP:
+    case F_MIN_TEXT:
+    case F_MIN_BPCHAR:
+      return Recipe::kMin;
+    case F_MAX_INT2:
+    case F_MAX_INT4:
+    case F_MAX_INT8:
+    case F_MAX_FLOAT8:
+    case F_MAX_NUMERIC:
+    case F_MAX_DATE:
+    case F_MAX_TIMESTAMP:
+    case F_MAX_TEXT:
+    case F_MAX_BPCHAR:
+      return Recipe::kMax;
+    default:
+      return std::nullopt;
+  }
+}
+
+DataType sum_type(const DataType& argument) {
+  switch (argument.kind) {
+    case TypeKind::kInt16:
+    case TypeKind::kInt32:
+      return DataType::of(TypeKind::kInt64);
+    case TypeKind::kInt64:
+      return DataType::decimal(DataType::kDecimalDigitsMax, 0);
+    case TypeKind::kDecimal:
+      return DataType::decimal(DataType::kDecimalDigitsMax, argument.scale);
+    default:
+      return argument;
+  }
+}
+
+/// 2^63 values of this many digits cannot outgrow 38 digits.
+constexpr int kSafeSumDigits = 19;
+
+/// Whether rows arrive as one scan reads them.
+bool is_scan_order(const plan::PlanNode& node) {
+  if (node.as<plan::ScanSpec>() != nullptr) {
+    return true;
+  }
+  const bool passes =
+      node.as<plan::FilterSpec>() != nullptr || node.as<plan::ProjectSpec>() != nullptr;
+  return passes && is_scan_order(node.inputs.front());
+}
+
+void check_form(const Agg& agg) {
+  if (agg.aggstrategy == AGG_MIXED || agg.groupingSets != NIL || agg.chain != NIL) {
+    decline(Reason::kAggregate, "grouping sets");
+  }
+  if (agg.aggsplit != AGGSPLIT_SIMPLE) {
+    decline(Reason::kAggregate, "partial aggregate");
+  }
+}
+
+void check_form(const Aggref& aggref) {
+  auto* node = reinterpret_cast<Node*>(const_cast<Aggref*>(&aggref));
+  const char* form = nullptr;
+  if (aggref.aggdistinct != NIL) {
+    form = " with DISTINCT";
+  } else if (aggref.aggorder != NIL || aggref.aggkind != AGGKIND_NORMAL) {
+    form = " with an order";
+  } else if (aggref.aggfilter != nullptr) {
+    form = " with FILTER";
+  } else if (aggref.aggvariadic || aggref.agglevelsup != 0 || aggref.aggsplit != AGGSPLIT_SIMPLE) {
+    form = " of an unusual form";
+  }
+  if (form != nullptr) {
+    decline(Reason::kAggregate, describe_expr(node) + form);
+  }
+}
+
+/// Builds the node's input columns, group keys and calls.
+class AggregateBuilder {
+ public:
+  AggregateBuilder(Lowering& lowering, ChildColumns& child, const Scope& scope)
+      : lowering_(lowering), child_(child), scope_(scope), exprs_(lowering, scope) {}
+
+  void add_key(Var* var);
+  void add_aggregate(Aggref* aggref);
+  [[nodiscard]] Fragment finish(double rows);
+
+ private:
+  struct Pending {
+    Node* leaf;
+    ScopeColumn column;  // its columns count from the first call
+    bool is_key;
+  };
+
+  std::uint32_t add_input(plan::Expr expr);
+  std::uint32_t add_call(AggregateFunction function, std::uint32_t input, DataType result);
+  std::uint32_t add_count(const Value& argument, std::uint32_t input);
+  void add_sum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument);
+  void add_extremum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument);
+  [[nodiscard]] Node* terminal_of(Aggref* aggref) const;
+  [[nodiscard]] Node* scale_terminal_of(Aggref* aggref) const;
+
+  Lowering& lowering_;
+  ChildColumns& child_;
+  const Scope& scope_;
+  ExprLowering exprs_;
+  std::vector<plan::Expr> inputs_;
+  plan::AggregateSpec spec_;
+  std::vector<Pending> pending_;
+};
+
+std::uint32_t AggregateBuilder::add_input(plan::Expr expr) {
+  const auto known = std::find(inputs_.begin(), inputs_.end(), expr);
+  if (known != inputs_.end()) {
+    return static_cast<std::uint32_t>(known - inputs_.begin());
+  }
+  inputs_.push_back(std::move(expr));
+  return static_cast<std::uint32_t>(inputs_.size() - 1);
+}
+
+std::uint32_t AggregateBuilder::add_call(AggregateFunction function, std::uint32_t input,
+                                         DataType result) {
+  for (std::size_t i = 0; i < spec_.calls.size(); ++i) {
+    if (spec_.calls[i].function == function && spec_.calls[i].column == input) {
+      return static_cast<std::uint32_t>(i);
+    }
+  }
+  spec_.calls.push_back({function, input, result});
+  return static_cast<std::uint32_t>(spec_.calls.size() - 1);
+}
+
+/// Counting what cannot be NULL is counting rows.
+std::uint32_t AggregateBuilder::add_count(const Value& argument, std::uint32_t input) {
+  const DataType result = DataType::of(TypeKind::kInt64);
+  return argument.not_null ? add_call(AggregateFunction::kCountStar, 0, result)
+                           : add_call(AggregateFunction::kCount, input, result);
+}
+
+void AggregateBuilder::add_key(Var* var) {
+  const ScopeColumn* column = scope_.find(reinterpret_cast<Node*>(var));
+  if (column == nullptr || column->kind != OutputKind::kColumn ||
+      column->scale_column.has_value()) {
+    decline(Reason::kAggregate, "group key that is not a plain column");
+  }
+  ScopeColumn key = *column;
+  spec_.group_keys.push_back(add_input(plan::Expr::make_column(column->column, column->type)));
+  key.column = static_cast<std::uint32_t>(spec_.group_keys.size() - 1);
+  pending_.push_back({reinterpret_cast<Node*>(var), key, true});
+}
+
+void AggregateBuilder::add_sum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument) {
+  const DataType type = argument.expr.type;
+  if (type.kind == TypeKind::kFloat64) {
+    if (!is_scan_order(child_.node)) {
+      decline(Reason::kAggregate, "sum of float8 above a join depends on the order of rows");
+    }
+    lowering_.order_matters = true;
+  }
+  if (type.kind == TypeKind::kDecimal && type.precision > kSafeSumDigits &&
+      lowering_.may_abandon.empty()) {
+    lowering_.may_abandon = "sum of numerics of many digits";
+  }
+  const auto scale = argument.scale;
+  const bool average = recipe == Recipe::kAverage;
+  if (scale.has_value() && average) {
+    decline(Reason::kAggregate, "avg of a numeric whose scale differs from row to row");
+  }
+  const std::uint32_t input = add_input(std::move(argument.expr));
+  column.type = sum_type(type);
+  column.column = add_call(AggregateFunction::kSum, input, column.type);
+  if (average) {
+    column.kind = OutputKind::kAverage;
+    column.count_column = add_count(argument, input);
+  }
+  if (scale.has_value()) {
+    const DataType scale_type = DataType::of(TypeKind::kInt32);
+    column.scale_column = add_call(AggregateFunction::kMax, add_input(*scale), scale_type);
+    column.scale_terminal = scale_terminal_of(aggref);
+  }
+}
+
+void AggregateBuilder::add_extremum(Aggref* aggref, ScopeColumn& column, Recipe recipe,
+                                    Value argument) {
+  if (argument.scale.has_value()) {
+    decline(Reason::kAggregate, "min or max of a numeric whose scale differs from row to row");
+  }
+  if (argument.expr.type.is_string() && !is_byte_order(aggref->inputcollid)) {
+    decline(Reason::kOrder, "min or max of text in a collation other than C");
+  }
+  column.type = argument.expr.type;
+  column.column =
+      add_call(recipe == Recipe::kMin ? AggregateFunction::kMin : AggregateFunction::kMax,
+               add_input(std::move(argument.expr)), column.type);
+}
+
+void AggregateBuilder::add_aggregate(Aggref* aggref) {
+  check_form(*aggref);
+  const auto recipe = find_recipe(aggref->aggfnoid);
+  if (!recipe.has_value()) {
+    decline(Reason::kAggregate, describe_expr(reinterpret_cast<Node*>(aggref)));
+  }
+  ScopeColumn column;
+  column.type = DataType::of(TypeKind::kInt64);
+  column.terminal = terminal_of(aggref);
+  if (*recipe == Recipe::kCountStar) {
+    column.column = add_call(AggregateFunction::kCountStar, 0, column.type);
+    column.not_null = true;
+  } else {
+    const auto* entry = static_cast<const TargetEntry*>(linitial(aggref->args));
+    Value argument = exprs_.lower(reinterpret_cast<Node*>(entry->expr));
+    if (*recipe == Recipe::kCount) {
+      column.not_null = true;
+      column.column = argument.not_null ? add_count(argument, 0)
+                                        : add_count(argument, add_input(std::move(argument.expr)));
+    } else if (*recipe == Recipe::kSum || *recipe == Recipe::kAverage) {
+      add_sum(aggref, column, *recipe, std::move(argument));
+    } else {
+      add_extremum(aggref, column, *recipe, std::move(argument));
+    }
+  }
+  pending_.push_back({reinterpret_cast<Node*>(aggref), column, false});
+}
+
+Node* AggregateBuilder::terminal_of(Aggref* aggref) const {
+  Node* args = scope_.terminal_of(reinterpret_cast<Node*>(aggref->args));
+  return call([aggref, args] {
+    auto* copy = static_cast<Aggref*>(copyObjectImpl(aggref));
+    copy->args = reinterpret_cast<List*>(args);
+    return reinterpret_cast<Node*>(copy);
+  });
+}
+
+/// max(scale(x)) for sum(x): what the engine's scale column holds.
+Node* AggregateBuilder::scale_terminal_of(Aggref* aggref) const {
+  Node* args = scope_.terminal_of(reinterpret_cast<Node*>(aggref->args));
+  return call([aggref, args] {
+    auto* copy = static_cast<Aggref*>(copyObjectImpl(aggref));
+    copy->args = reinterpret_cast<List*>(args);
+    copy->aggfnoid = F_MAX_INT4;
+    copy->aggtype = INT4OID;
+    copy->aggtranstype = INT4OID;
+    copy->aggargtypes = list_make1_oid(INT4OID);
+    auto* entry = static_cast<TargetEntry*>(linitial(copy->args));
+    entry->expr = reinterpret_cast<Expr*>(makeFuncExpr(
+        F_SCALE, INT4OID, list_make1(entry->expr), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
+    return reinterpret_cast<Node*>(copy);
+  });
+}
+
+Fragment AggregateBuilder::finish(double rows) {
+  if (spec_.group_keys.empty() && spec_.calls.empty()) {
+    decline(Reason::kAggregate, "aggregate without functions");
+  }
+  const bool computes = std::any_of(inputs_.begin(), inputs_.end(), [](const plan::Expr& input) {
+    return input.kind != plan::ExprKind::kColumn;
+  });
+  plan::PlanNode input = std::move(child_.node);
+  if (computes) {
+    const double input_rows = input.rows_estimated;
+    std::vector<plan::PlanNode> below;
+    below.push_back(std::move(input));
+    input = make_node(plan::ProjectSpec{std::move(inputs_)}, std::move(below), input_rows);
+  } else {
+    for (std::uint32_t& key : spec_.group_keys) {
+      key = inputs_[key].column;
+    }
+    for (plan::AggregateCall& call : spec_.calls) {
+      if (call.function != AggregateFunction::kCountStar) {
+        call.column = inputs_[call.column].column;
+      }
+    }
+  }
+  Fragment fragment;
+  const auto keys = static_cast<std::uint32_t>(spec_.group_keys.size());
+  for (Pending& one : pending_) {
+    if (!one.is_key) {
+      one.column.column += keys;
+      one.column.count_column += keys;
+      if (one.column.scale_column.has_value()) {
+        *one.column.scale_column += keys;
+      }
+    }
+    fragment.scope.add(one.leaf, one.column);
+  }
+  std::vector<plan::PlanNode> below;
+  below.push_back(std::move(input));
+  fragment.node = make_node(std::move(spec_), std::move(below), rows);
+  return fragment;
+}
+
+/// The Var of a child's targetlist entry.
+Var* child_var(Plan* child, AttrNumber attribute) {
+  return call([child, attribute] {
+    auto* entry = static_cast<TargetEntry*>(list_nth(child->targetlist, attribute - 1));
+    return makeVarFromTargetEntry(OUTER_VAR, entry);
+  });
+}
+
+}  // namespace
+
+Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<Node*>& leaves) {
+  check_form(agg);
+  Plan* child_plan = agg.plan.lefttree;
+  std::vector<Node*> input_leaves;
+  for (int i = 0; i < agg.numCols; ++i) {
+    input_leaves.push_back(reinterpret_cast<Node*>(child_var(child_plan, agg.grpColIdx[i])));
+  }
+  // A Var that is no group key depends on those by a primary key: one more key changes no group.
+  std::vector<Node*> keys = input_leaves;
+  for (Node* leaf : leaves) {
+    if (IsA(leaf, Aggref)) {
+      collect_leaves(reinterpret_cast<Node*>(reinterpret_cast<Aggref*>(leaf)->args), input_leaves);
+    } else if (std::none_of(keys.begin(), keys.end(),
+                            [leaf](const Node* key) { return same_leaf(key, leaf); })) {
+      keys.push_back(leaf);
+      collect_leaves(leaf, input_leaves);
+    }
+  }
+  ChildColumns child = lower_child(
+      lowering, child_plan, wanted_attributes(input_leaves, OUTER_VAR, child_plan->targetlist));
+  const Scope scope = scope_over_child(input_leaves, OUTER_VAR, child);
+  AggregateBuilder builder(lowering, child, scope);
+  for (Node* key : keys) {
+    builder.add_key(reinterpret_cast<Var*>(key));
+  }
+  for (Node* leaf : leaves) {
+    if (IsA(leaf, Aggref)) {
+      builder.add_aggregate(reinterpret_cast<Aggref*>(leaf));
+    }
+  }
+  return builder.finish(agg.plan.plan_rows);
+}
+
+}  // namespace sluice::pg

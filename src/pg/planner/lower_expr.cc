@@ -1,0 +1,253 @@
+#include "pg/planner/lower_expr.h"
+
+#include "pg/border/call.h"
+#include "pg/planner/decline.h"
+#include "pg/port/types.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <catalog/pg_type.h>
+#include <nodes/nodeFuncs.h>
+#include <utils/builtins.h>
+#include <utils/lsyscache.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+namespace {
+
+using plan::DataType;
+using plan::Op;
+using plan::TypeKind;
+
+/// A parameter as it is, so that evaluating it cannot raise an error of its own.
+bool is_bare_parameter(const Node* expr) {
+  while (IsA(expr, RelabelType)) {
+    expr = reinterpret_cast<const Node*>(reinterpret_cast<const RelabelType*>(expr)->arg);
+  }
+  return IsA(expr, Param) && reinterpret_cast<const Param*>(expr)->paramkind == PARAM_EXTERN;
+}
+
+std::string type_name(Oid type, std::int32_t typmod) {
+  return call([type, typmod] { return format_type_with_typemod(type, typmod); });
+}
+
+}  // namespace
+
+std::optional<DataType> data_type_of_expr(Node* expr) {
+  struct TypeOfExpr {
+    Oid type;
+    std::int32_t typmod;
+    Oid collation;
+  };
+  const auto type = call([expr] {
+    return TypeOfExpr{exprType(expr), exprTypmod(expr), exprCollation(expr)};
+  });
+  return data_type_of(type.type, type.typmod, type.collation);
+}
+
+std::string describe_expr(Node* expr) {
+  const char* name = call([expr]() -> const char* {
+    switch (nodeTag(expr)) {
+      case T_OpExpr:
+      case T_DistinctExpr:
+      case T_NullIfExpr:
+        return psprintf("operator %s", get_opname(reinterpret_cast<OpExpr*>(expr)->opno));
+      case T_ScalarArrayOpExpr:
+        return psprintf("operator %s with an array",
+                        get_opname(reinterpret_cast<ScalarArrayOpExpr*>(expr)->opno));
+      case T_FuncExpr:
+        return psprintf("function %s", get_func_name(reinterpret_cast<FuncExpr*>(expr)->funcid));
+      case T_Aggref:
+        return psprintf("aggregate %s", get_func_name(reinterpret_cast<Aggref*>(expr)->aggfnoid));
+      case T_SubPlan:
+      case T_AlternativeSubPlan:
+        return "subquery";
+      case T_Param:
+        return "parameter";
+      case T_CoerceViaIO:
+      case T_CoerceToDomain:
+      case T_ArrayCoerceExpr:
+      case T_ConvertRowtypeExpr:
+        return psprintf("cast to %s", format_type_be(exprType(expr)));
+      case T_Var:
+        return "column";
+      default:
+        return psprintf("expression of type %s (node %d)", format_type_be(exprType(expr)),
+                        static_cast<int>(nodeTag(expr)));
+    }
+  });
+  return name;
+}
+
+void ExprLowering::note_abandon(const char* what) {
+  if (lowering_.may_abandon.empty()) {
+    lowering_.may_abandon = what;
+  }
+}
+
+Value ExprLowering::lower(Node* expr) {
+  switch (nodeTag(expr)) {
+    case T_Var:
+    case T_Aggref:
+      return lower_leaf(expr);
+    case T_Const:
+      return lower_constant(*reinterpret_cast<const Const*>(expr));
+    case T_CaseTestExpr:
+      if (test_value_ == nullptr) {
+        decline(Reason::kExpression, describe_expr(expr));
+      }
+      return *test_value_->value;
+    default:
+      break;
+  }
+  if (is_run_constant(expr, lowering_.statement.init_plan_params)) {
+    return lower_parameter(expr);
+  }
+  switch (nodeTag(expr)) {
+    case T_OpExpr: {
+      const auto* op = reinterpret_cast<const OpExpr*>(expr);
+      return lower_function(expr, op->opfuncid, op->args, op->inputcollid);
+    }
+    case T_FuncExpr: {
+      const auto* function = reinterpret_cast<const FuncExpr*>(expr);
+      return lower_function(expr, function->funcid, function->args, function->inputcollid);
+    }
+    case T_ScalarArrayOpExpr:
+      return lower_array_test(*reinterpret_cast<const ScalarArrayOpExpr*>(expr));
+    case T_BoolExpr:
+      return lower_bool(*reinterpret_cast<const BoolExpr*>(expr));
+    case T_NullTest:
+      return lower_null_test(*reinterpret_cast<const NullTest*>(expr));
+    case T_BooleanTest:
+      return lower_boolean_test(*reinterpret_cast<const BooleanTest*>(expr));
+    case T_CaseExpr:
+      return lower_case(*reinterpret_cast<const CaseExpr*>(expr));
+    case T_CoalesceExpr:
+      return lower_coalesce(*reinterpret_cast<const CoalesceExpr*>(expr));
+    case T_RelabelType:
+      return lower_relabel(*reinterpret_cast<const RelabelType*>(expr));
+    default:
+      decline(Reason::kExpression, describe_expr(expr));
+  }
+}
+
+plan::Expr ExprLowering::lower_fixed(Node* expr) {
+  Value value = lower(expr);
+  if (value.scale.has_value()) {
+    decline(Reason::kExpression, "numeric whose scale differs from row to row");
+  }
+  return std::move(value.expr);
+}
+
+std::vector<plan::Expr> ExprLowering::lower_conjuncts(List* quals) {
+  std::vector<plan::Expr> conjuncts;
+  for (int i = 0; i < list_length(quals); ++i) {
+    conjuncts.push_back(lower(static_cast<Node*>(list_nth(quals, i))).expr);
+  }
+  return conjuncts;
+}
+
+Value ExprLowering::lower_leaf(Node* leaf) {
+  const ScopeColumn* column = scope_.find(leaf);
+  if (column == nullptr) {
+    decline(Reason::kExpression, describe_expr(leaf));
+  }
+  if (column->kind != OutputKind::kColumn) {
+    decline(Reason::kAggregate, "avg is not yet a value inside the engine");
+  }
+  Value value{plan::Expr::make_column(column->column, column->type), column->not_null,
+              std::nullopt};
+  if (column->scale_column.has_value()) {
+    value.scale = plan::Expr::make_column(*column->scale_column, DataType::of(TypeKind::kInt32));
+  }
+  return value;
+}
+
+Value ExprLowering::lower_constant(const Const& constant) {
+  std::optional<DataType> type;
+  if (constant.consttype == NUMERICOID) {
+    type = constant.constisnull ? DataType::decimal(1, 0) : decimal_type_of(constant.constvalue);
+  } else {
+    type = data_type_of(constant.consttype, constant.consttypmod, constant.constcollid);
+  }
+  if (!type.has_value()) {
+    decline(Reason::kType,
+            "constant of type " + type_name(constant.consttype, constant.consttypmod));
+  }
+  auto expr = constant_of(constant.constvalue, constant.constisnull, *type);
+  if (!expr.has_value()) {
+    decline(Reason::kType,
+            "constant of type " + type_name(constant.consttype, constant.consttypmod));
+  }
+  return {std::move(*expr), !constant.constisnull, std::nullopt};
+}
+
+Value ExprLowering::lower_parameter(Node* expr) {
+  const auto type = data_type_of_expr(expr);
+  if (!type.has_value()) {
+    const auto oid = call([expr] { return exprType(expr); });
+    decline(Reason::kParameter, "run-time value of type " + type_name(oid, -1));
+  }
+  // The leader evaluates parameters before the run; PostgreSQL might never have come to this one.
+  if (conditional_depth_ > 0 && !is_bare_parameter(expr)) {
+    decline(Reason::kParameter, "run-time value in a part that is evaluated only on a condition");
+  }
+  for (std::size_t i = 0; i < lowering_.param_exprs.size(); ++i) {
+    Node* other = lowering_.param_exprs[i];
+    if (call([other, expr] { return equal(other, expr); })) {
+      return {plan::Expr::make_param(static_cast<std::uint32_t>(i), *type), false, std::nullopt};
+    }
+  }
+  lowering_.param_exprs.push_back(expr);
+  lowering_.param_types.push_back(*type);
+  return {
+      plan::Expr::make_param(static_cast<std::uint32_t>(lowering_.param_exprs.size() - 1), *type),
+      false, std::nullopt};
+}
+
+/// Only relabelings that leave the engine's type alone: varchar as text, numeric as unconstrained numeric,
+/// another collation.
+Value ExprLowering::lower_relabel(const RelabelType& relabel) {
+  Value value = lower(reinterpret_cast<Node*>(relabel.arg));
+  const bool text = value.expr.type.kind == TypeKind::kText &&
+                    (relabel.resulttype == TEXTOID || relabel.resulttype == VARCHAROID);
+  const bool bpchar = value.expr.type.kind == TypeKind::kBpchar && relabel.resulttype == BPCHAROID;
+  const bool numeric = value.expr.type.kind == TypeKind::kDecimal &&
+                       relabel.resulttype == NUMERICOID && relabel.resulttypmod == -1;
+  if (!text && !bpchar && !numeric) {
+    decline(Reason::kExpression, "cast to " + type_name(relabel.resulttype, relabel.resulttypmod));
+  }
+  return value;
+}
+
+Value ExprLowering::lower_bool(const BoolExpr& expr) {
+  std::vector<plan::Expr> args;
+  bool not_null = true;
+  for (int i = 0; i < list_length(expr.args); ++i) {
+    conditional_depth_ += i > 0 ? 1 : 0;
+    Value arg = lower(static_cast<Node*>(list_nth(expr.args, i)));
+    conditional_depth_ -= i > 0 ? 1 : 0;
+    not_null = not_null && arg.not_null;
+    args.push_back(std::move(arg.expr));
+  }
+  Op op = Op::kNot;
+  if (expr.boolop != NOT_EXPR) {
+    op = expr.boolop == AND_EXPR ? Op::kAnd : Op::kOr;
+  }
+  return {plan::Expr::make_call(op, DataType::of(TypeKind::kBool), std::move(args)), not_null,
+          std::nullopt};
+}
+
+Value ExprLowering::lower_null_test(const NullTest& test) {
+  if (test.argisrow) {
+    decline(Reason::kExpression, "IS NULL of a row");
+  }
+  Value arg = lower(reinterpret_cast<Node*>(test.arg));
+  std::vector<plan::Expr> args;
+  args.push_back(std::move(arg.expr));
+  const Op op = test.nulltesttype == IS_NULL ? Op::kIsNull : Op::kIsNotNull;
+  return {plan::Expr::make_call(op, DataType::of(TypeKind::kBool), std::move(args)), true,
+          std::nullopt};
+}
+
+}  // namespace sluice::pg

@@ -1,0 +1,106 @@
+// PostgreSQL's expressions as the engine's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pg/border/pg_include.h"
+#include "pg/planner/lowering.h"
+#include "pg/planner/operator_table.h"
+#include "pg/planner/scope.h"
+#include "plan/expr.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <nodes/primnodes.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+/// A lowered expression.
+/// Shape: `scale` is there where the values of a numeric differ in their scale (CASE with branches of several
+///        scales): an int4 expression that is NULL exactly where the value is.
+struct Value {
+  plan::Expr expr;
+  bool not_null = false;
+  std::optional<plan::Expr> scale;
+};
+
+/// Lowers the expressions of one plan node over one scope.
+/// Errors: Declined for what the engine does not have; PgError.
+class ExprLowering {
+ public:
+  /// Borrows both.
+  ExprLowering(Lowering& lowering, const Scope& scope) noexcept
+      : lowering_(lowering), scope_(scope) {}
+
+  [[nodiscard]] Value lower(Node* expr);
+  /// As lower(), but only what has one scale.
+  [[nodiscard]] plan::Expr lower_fixed(Node* expr);
+  /// The members of an implicitly ANDed list, in their order.
+  [[nodiscard]] std::vector<plan::Expr> lower_conjuncts(List* quals);
+
+ private:
+  struct Branch {
+    plan::Expr condition;
+    Value result;
+  };
+  struct TestValue {
+    const Value* value;
+    TestValue* outer;
+  };
+
+  // lower_expr.cc
+  Value lower_leaf(Node* leaf);
+  Value lower_constant(const Const& constant);
+  Value lower_parameter(Node* expr);
+  Value lower_relabel(const RelabelType& relabel);
+  Value lower_bool(const BoolExpr& expr);
+  Value lower_null_test(const NullTest& test);
+
+  // lower_operator.cc
+  Value lower_function(Node* expr, Oid function, List* args, Oid collation);
+  Value lower_arithmetic(const OperatorEntry& entry, Node* expr, Value left, Value right);
+  Value lower_negate(Node* expr, Value operand);
+  Value lower_cast(Node* expr, Value operand);
+  Value lower_extract(List* args);
+  Value lower_comparison(plan::Op op, Value left, Value right, Oid collation);
+  Value lower_date_comparison(plan::Op op, Node* date, Node* timestamp);
+  Value lower_like(plan::Op op, Value string, Node* pattern);
+  Value lower_array_test(const ScalarArrayOpExpr& test);
+
+  // lower_conditional.cc
+  Value lower_case(const CaseExpr& expr);
+  Value lower_coalesce(const CoalesceExpr& expr);
+  Value lower_boolean_test(const BooleanTest& test);
+  Value choose(std::vector<Branch> branches, Value otherwise);
+
+  void note_abandon(const char* what);
+
+  Lowering& lowering_;
+  const Scope& scope_;
+  int conditional_depth_ = 0;        // > 0: PostgreSQL might not evaluate this part
+  TestValue* test_value_ = nullptr;  // of the CASE x WHEN ... around
+};
+
+/// The plan's type of an expression, or nothing.
+[[nodiscard]] std::optional<plan::DataType> data_type_of_expr(Node* expr);
+
+/// `expr` as a value of `type`: retyped if constant, else by a cast where the types differ.
+/// Errors: Declined where a constant does not fit.
+[[nodiscard]] plan::Expr cast_to(plan::Expr expr, const plan::DataType& type);
+
+/// The type to which both are cast before they are compared; nothing where there is none.
+struct CommonType {
+  plan::DataType type;
+  bool may_overflow = false;
+};
+[[nodiscard]] std::optional<CommonType> common_type(const plan::DataType& a,
+                                                    const plan::DataType& b);
+
+/// What kind of expression this is, for a reason's detail.
+[[nodiscard]] std::string describe_expr(Node* expr);
+
+}  // namespace sluice::pg

@@ -1,0 +1,81 @@
+// PostgreSQL's plan nodes as operator specs, from a subtree's leaves up.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "pg/border/pg_include.h"
+#include "pg/planner/lowering.h"
+#include "pg/planner/scope.h"
+#include "plan/plan_spec.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <nodes/plannodes.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+/// A lowered node before its targetlist is computed: `scope` has a column for every leaf that was asked for.
+struct Fragment {
+  plan::PlanNode node;
+  Scope scope;
+};
+
+/// Which entries of a targetlist are wanted; entry i is attribute number i + 1.
+using WantedAttributes = std::vector<bool>;
+
+/// A lowered node with its targetlist computed. Shape: one element an entry, empty where not wanted.
+struct ChildColumns {
+  plan::PlanNode node;
+  std::vector<std::optional<ScopeColumn>> columns;
+};
+
+/// Lowers `node` without its targetlist and, for an Agg, without its HAVING. `leaves` are what those read.
+/// Errors: Declined; PgError.
+[[nodiscard]] Fragment lower_fragment(Lowering& lowering, Plan* node,
+                                      const std::vector<Node*>& leaves);
+
+/// Lowers `node` whole.
+/// Errors: Declined; PgError.
+[[nodiscard]] ChildColumns lower_child(Lowering& lowering, Plan* node,
+                                       const WantedAttributes& wanted);
+
+// One file a node.
+[[nodiscard]] Fragment lower_scan(Lowering& lowering, const SeqScan& scan,
+                                  const std::vector<Node*>& leaves);
+[[nodiscard]] Fragment lower_join(Lowering& lowering, const HashJoin& join,
+                                  const std::vector<Node*>& leaves);
+[[nodiscard]] Fragment lower_aggregate(Lowering& lowering, const Agg& agg,
+                                       const std::vector<Node*>& leaves);
+
+/// count + offset of a Limit whose Sort can become a top-K; nothing otherwise.
+[[nodiscard]] std::optional<std::uint64_t> top_k_limit(const Limit& limit);
+/// The direction of each key of `sort`; `columns[i]` is the engine column of its i-th key.
+/// Errors: Declined for an order that the engine does not have; PgError.
+[[nodiscard]] std::vector<plan::SortKey> sort_keys_of(const Sort& sort,
+                                                      const std::vector<std::uint32_t>& columns);
+
+// Shared by the files above.
+
+/// Marks the attributes that the Vars of `varno` in `leaves` read.
+/// Errors: Declined for system columns and whole rows.
+[[nodiscard]] WantedAttributes wanted_attributes(const std::vector<Node*>& leaves, int varno,
+                                                 List* targetlist);
+/// A scope of the Vars of `varno` over a child's columns, `offset` columns further on.
+[[nodiscard]] Scope scope_over_child(const std::vector<Node*>& leaves, int varno,
+                                     const ChildColumns& child, std::uint32_t offset = 0);
+/// A node over `input`, with its output types derived.
+[[nodiscard]] plan::PlanNode make_node(plan::NodeSpec spec, std::vector<plan::PlanNode> inputs,
+                                       double rows);
+/// `input` under a filter, or as it is where there are no conjuncts.
+[[nodiscard]] plan::PlanNode filtered(plan::PlanNode input, std::vector<plan::Expr> conjuncts,
+                                      double rows);
+/// Puts a projection above `node` that keeps all its columns and adds those of `exprs` that are not columns;
+/// returns the column of each of `exprs`.
+[[nodiscard]] std::vector<std::uint32_t> append_columns(plan::PlanNode& node,
+                                                        std::vector<plan::Expr> exprs);
+/// The name of a plan node's kind as EXPLAIN says it.
+[[nodiscard]] const char* plan_node_name(const Plan* node);
+
+}  // namespace sluice::pg

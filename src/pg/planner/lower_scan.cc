@@ -1,0 +1,129 @@
+// SeqScan -> ScanSpec.
+#include "pg/border/call.h"
+#include "pg/planner/decline.h"
+#include "pg/planner/lower_expr.h"
+#include "pg/planner/lower_plan.h"
+#include "pg/port/types.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <access/heapam.h>
+#include <access/table.h>
+#include <access/tableam.h>
+#include <catalog/pg_class.h>
+#include <parser/parsetree.h>
+#include <utils/builtins.h>
+#include <utils/rel.h>
+SLUICE_PG_HEADERS_END
+
+#include <algorithm>
+
+namespace sluice::pg {
+
+namespace {
+
+/// Owns: nothing; palloc'd.
+struct AttributeFacts {
+  const char* name;
+  bool not_null;
+};
+
+struct RelationFacts {
+  const char* name = nullptr;
+  bool readable = false;
+  bool temporary = false;
+  std::uint64_t pages = 0;
+  const AttributeFacts* attributes = nullptr;
+  int attribute_count = 0;
+};
+
+/// The statement holds its locks already.
+RelationFacts facts_of(Oid oid) {
+  return call([oid] {
+    RelationFacts facts;
+    Relation relation = table_open(oid, NoLock);
+    const char kind = relation->rd_rel->relkind;
+    facts.name = pstrdup(RelationGetRelationName(relation));
+    facts.readable = (kind == RELKIND_RELATION || kind == RELKIND_MATVIEW) &&
+                     relation->rd_tableam == GetHeapamTableAmRoutine();
+    facts.temporary = relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP;
+    facts.pages = static_cast<std::uint64_t>(std::max(relation->rd_rel->relpages, 0));
+    facts.attribute_count = relation->rd_att->natts;
+    auto* attributes = static_cast<AttributeFacts*>(
+        palloc(sizeof(AttributeFacts) * static_cast<std::size_t>(facts.attribute_count + 1)));
+    for (int i = 0; i < facts.attribute_count; ++i) {
+      const FormData_pg_attribute* attribute = TupleDescAttr(relation->rd_att, i);
+      attributes[i] = {pstrdup(NameStr(attribute->attname)), attribute->attnotnull};
+    }
+    facts.attributes = attributes;
+    table_close(relation, NoLock);
+    return facts;
+  });
+}
+
+/// Adds the column of `var` to the scan.
+ScopeColumn add_column(plan::ScanSpec& spec, const RelationFacts& facts, Var* var) {
+  if (var->varattno <= 0 || var->varattno > facts.attribute_count) {
+    decline(Reason::kExpression, "whole row or system column");
+  }
+  const AttributeFacts& attribute = facts.attributes[var->varattno - 1];
+  const auto type = data_type_of(var->vartype, var->vartypmod, var->varcollid);
+  if (!type.has_value()) {
+    const char* name =
+        call([var] { return format_type_with_typemod(var->vartype, var->vartypmod); });
+    decline(Reason::kType, std::string(attribute.name) + " is " + name);
+  }
+  ScopeColumn column;
+  column.type = *type;
+  column.column = static_cast<std::uint32_t>(spec.columns.size());
+  column.terminal = reinterpret_cast<Node*>(var);
+  column.not_null = attribute.not_null;
+  spec.columns.push_back({var->varattno, *type, attribute.name});
+  return column;
+}
+
+}  // namespace
+
+Fragment lower_scan(Lowering& lowering, const SeqScan& scan, const std::vector<Node*>& leaves) {
+  const Index range_index = scan.scan.scanrelid;
+  const RangeTblEntry* entry = rt_fetch(range_index, lowering.statement.planned->rtable);
+  if (entry->rtekind != RTE_RELATION) {
+    decline(Reason::kRelation, "not a table");
+  }
+  const RelationFacts facts = facts_of(entry->relid);
+  if (!facts.readable) {
+    decline(Reason::kRelation, std::string(facts.name) + " is not a heap table");
+  }
+  plan::ScanSpec spec;
+  spec.relation = entry->relid;
+  spec.range_index = range_index;
+  spec.name = facts.name;
+  if (entry->eref != nullptr && spec.name != entry->eref->aliasname) {
+    spec.name += std::string(" ") + entry->eref->aliasname;
+  }
+
+  std::vector<Node*> all;
+  collect_leaves(reinterpret_cast<Node*>(scan.scan.plan.qual), all);
+  Scope filter_scope;
+  for (Node* leaf : all) {
+    filter_scope.add(leaf, add_column(spec, facts, reinterpret_cast<Var*>(leaf)));
+  }
+  Fragment fragment;
+  for (Node* leaf : leaves) {
+    const ScopeColumn* read = filter_scope.find(leaf);
+    ScopeColumn column =
+        read != nullptr ? *read : add_column(spec, facts, reinterpret_cast<Var*>(leaf));
+    spec.outputs.push_back(column.column);
+    column.column = static_cast<std::uint32_t>(spec.outputs.size() - 1);
+    fragment.scope.add(leaf, column);
+  }
+  ExprLowering exprs(lowering, filter_scope);
+  spec.filters = exprs.lower_conjuncts(scan.scan.plan.qual);
+
+  lowering.range_indexes.push_back(range_index);
+  lowering.has_temporary = lowering.has_temporary || facts.temporary;
+  lowering.pages_max = std::max(lowering.pages_max, facts.pages);
+  fragment.node = make_node(std::move(spec), {}, scan.scan.plan.plan_rows);
+  return fragment;
+}
+
+}  // namespace sluice::pg

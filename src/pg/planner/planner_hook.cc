@@ -1,0 +1,96 @@
+#include "pg/planner/planner_hook.h"
+
+#include "pg/border/call.h"
+#include "pg/border/guard.h"
+#include "pg/border/pg_include.h"
+#include "pg/planner/eligibility.h"
+#include "pg/planner/explain_reason.h"
+#include "pg/planner/reasons.h"
+#include "pg/planner/second_planning.h"
+#include "pg/planner/subtree.h"
+#include "pg/planner/why_not.h"
+#include "pg/port/settings.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <access/parallel.h>
+#include <nodes/nodeFuncs.h>
+#include <optimizer/planner.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+namespace {
+
+planner_hook_type previous_planner = nullptr;
+
+Mode planning_mode() noexcept { return asking_why_not() ? Mode::kForce : current_mode(); }
+
+PlannedStmt* keep(PlannedStmt* planned, PlanningReport report, std::vector<Decline> declines) {
+  report.declines = std::move(declines);
+  remember(std::move(report));
+  return planned;
+}
+
+/// PostgreSQL's plan first; ours in its place where it is allowed, supported and cheaper.
+PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
+  const bool force = planning_mode() == Mode::kForce;
+  auto* copy = call([&] { return static_cast<Query*>(copyObjectImpl(planning.query)); });
+  PlannedStmt* first = call([&] {
+    return planning.planner(planning.query, planning.text, planning.cursor_options,
+                            planning.params);
+  });
+  PlanningReport report;
+  report.planned = first;
+  report.postgres_cost = first->planTree->total_cost;
+  if (!force && report.postgres_cost < settings.min_cost) {
+    return keep(first, std::move(report), {{Reason::kCost, "below sluice.min_cost"}});
+  }
+  if (first->rowMarks != NIL) {
+    return keep(first, std::move(report), {{Reason::kStatement, "locks rows"}});
+  }
+  const RunLimits limits{workers_allowed(copy, planning.cursor_options), force};
+  PlanningCall again = planning;
+  again.query = copy;
+  PlannedStmt* second = plan_in_hash_shape(again);
+  ReplacedPlan replaced = replace_subtrees(second, limits);
+  report.sluice_cost = replaced.total_cost;
+  if (replaced.scans_placed == 0) {
+    return keep(first, std::move(report), std::move(replaced.declines));
+  }
+  if (!force && replaced.total_cost >= report.postgres_cost) {
+    replaced.declines.push_back(
+        {Reason::kCost, cost_detail(replaced.total_cost, report.postgres_cost)});
+    return keep(first, std::move(report), std::move(replaced.declines));
+  }
+  second->parallelModeNeeded = second->parallelModeNeeded || replaced.needs_workers;
+  report.planned = second;
+  report.taken = true;
+  return keep(second, std::move(report), std::move(replaced.declines));
+}
+
+extern "C" PlannedStmt* sluice_planner(Query* query, const char* text, int cursor_options,
+                                       ParamListInfo params) {
+  const PlanningCall planning{previous_planner != nullptr ? previous_planner : standard_planner,
+                              query, text, cursor_options, params};
+  if (in_second_planning()) {
+    return plan_inside_second_planning(planning);
+  }
+  const bool off = planning_mode() == Mode::kOff || IsParallelWorker();
+  const char* why = off ? nullptr : reason_against(query, cursor_options);
+  if (off || why != nullptr) {
+    PlannedStmt* planned = planning.planner(query, text, cursor_options, params);
+    remember_unseen(planned, why);
+    return planned;
+  }
+  return guard([&planning] { return plan_with_sluice(planning); });
+}
+
+}  // namespace
+
+void install_planner_hooks() {
+  previous_planner = planner_hook;
+  planner_hook = sluice_planner;
+  install_explain_hook();
+}
+
+}  // namespace sluice::pg

@@ -1,0 +1,288 @@
+#include "pg/planner/subtree.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "pg/border/call.h"
+#include "pg/planner/leaves.h"
+#include "pg/planner/lower_plan.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <nodes/makefuncs.h>
+#include <nodes/nodeFuncs.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+namespace {
+
+/// A fresh Sort that restores the order in which a sorted aggregate hands out its groups. The group keys that
+/// the targetlist does not have cannot be relied on above, nor those after them.
+Plan* sorted_as(Plan* scan, const Agg& agg) {
+  return call([scan, &agg]() -> Plan* {
+    const auto* below = reinterpret_cast<const Sort*>(agg.plan.lefttree);
+    const int keys_max = std::min(agg.numCols, below->numCols);
+    auto* sort = makeNode(Sort);
+    sort->sortColIdx = static_cast<AttrNumber*>(palloc0(sizeof(AttrNumber) * (keys_max + 1)));
+    for (; sort->numCols < keys_max; ++sort->numCols) {
+      AttrNumber found = 0;
+      ListCell* cell;
+      foreach (cell, agg.plan.targetlist) {
+        const auto* entry = static_cast<const TargetEntry*>(lfirst(cell));
+        if (IsA(entry->expr, Var) && reinterpret_cast<const Var*>(entry->expr)->varattno ==
+                                         below->sortColIdx[sort->numCols]) {
+          found = entry->resno;
+        }
+      }
+      if (found == 0) {
+        break;
+      }
+      sort->sortColIdx[sort->numCols] = found;
+    }
+    if (sort->numCols == 0) {
+      return scan;
+    }
+    sort->sortOperators = below->sortOperators;
+    sort->collations = below->collations;
+    sort->nullsFirst = below->nullsFirst;
+    Plan& base = sort->plan;
+    base.startup_cost = scan->total_cost;
+    base.total_cost = scan->total_cost;
+    base.plan_rows = scan->plan_rows;
+    base.plan_width = scan->plan_width;
+    base.extParam = bms_copy(scan->extParam);
+    base.allParam = bms_copy(scan->allParam);
+    base.lefttree = scan;
+    ListCell* cell;
+    foreach (cell, scan->targetlist) {
+      auto* entry = static_cast<TargetEntry*>(lfirst(cell));
+      TargetEntry* copy = flatCopyTargetEntry(entry);
+      Var* var = makeVarFromTargetEntry(OUTER_VAR, entry);
+      var->varnosyn = 0;
+      var->varattnosyn = 0;
+      copy->expr = reinterpret_cast<Expr*>(var);
+      base.targetlist = lappend(base.targetlist, copy);
+    }
+    return &sort->plan;
+  });
+}
+
+Costs operator+(const Costs& a, const Costs& b) {
+  return {a.startup + b.startup, a.total + b.total};
+}
+
+class Replacer {
+ public:
+  Replacer(const Statement& statement, const RunLimits& limits)
+      : statement_(statement), limits_(limits) {}
+
+  /// Rewrites the tree at `slot`; returns what it costs now. `rescanned`: an outer row each runs it again.
+  Costs replace(Plan*& slot, bool rescanned);
+  [[nodiscard]] ReplacedPlan& result() noexcept { return result_; }
+  void note(Decline decline);
+
+ private:
+  bool try_place(Plan*& slot, std::optional<std::uint64_t> top_k, bool quietly);
+  bool try_limit(Plan* node);
+  Costs replace_children(Plan* node, bool rescanned);
+  Costs replace_list(List* plans, Costs& before);
+
+  const Statement& statement_;
+  const RunLimits& limits_;
+  ReplacedPlan result_;
+};
+
+void Replacer::note(Decline decline) {
+  auto& all = result_.declines;
+  if (std::find(all.begin(), all.end(), decline) == all.end()) {
+    all.push_back(std::move(decline));
+  }
+}
+
+bool Replacer::try_place(Plan*& slot, std::optional<std::uint64_t> top_k, bool quietly) {
+  Plan* replaced = slot;
+  std::optional<Decline> declined;
+  try {
+    if (IsA(replaced, Agg) && reinterpret_cast<Agg*>(replaced)->aggstrategy == AGG_SORTED &&
+        !IsA(replaced->lefttree, Sort)) {
+      decline(Reason::kAggregate, "groups in the order of their input");
+    }
+    const PlacedScan placed = place_custom_scan(statement_, replaced, top_k, limits_);
+    slot = &placed.scan->scan.plan;
+    if (IsA(replaced, Agg) && reinterpret_cast<Agg*>(replaced)->aggstrategy == AGG_SORTED) {
+      slot = sorted_as(slot, *reinterpret_cast<Agg*>(replaced));
+    }
+    ++result_.scans_placed;
+    result_.needs_workers = result_.needs_workers || placed.workers > 0;
+    return true;
+  } catch (const Declined& reason) {
+    declined = reason.decline();
+  } catch (const base::Error& error) {
+    declined = Decline{Reason::kSpec, error.message()};
+  }
+  if (!quietly) {
+    note(std::move(*declined));
+  }
+  return false;
+}
+
+/// A Sort below a Limit becomes a top-K; if it cannot, what is below it is tried.
+bool Replacer::try_limit(Plan* node) {
+  const auto count = top_k_limit(*reinterpret_cast<Limit*>(node));
+  if (!count.has_value()) {
+    return false;
+  }
+  const Plan* below = node->lefttree->lefttree;
+  const bool shape = IsA(below, HashJoin) || IsA(below, Agg);
+  return shape && try_place(node->lefttree, count, true);
+}
+
+Costs Replacer::replace(Plan*& slot, bool rescanned) {
+  Plan* node = slot;
+  if (node == nullptr) {
+    return {};
+  }
+  const bool candidate = IsA(node, HashJoin) || IsA(node, Agg);
+  if (candidate && rescanned) {
+    note({Reason::kPlanNode, "runs again for every outer row of a Nested Loop"});
+  } else if (candidate && !node->parallel_aware && try_place(slot, std::nullopt, false)) {
+    return planned_costs(slot);
+  }
+  if (IsA(node, NestLoop) || IsA(node, MergeJoin)) {
+    note({Reason::kPlanNode, plan_node_name(node)});
+  }
+  if (IsA(node, Limit) && !rescanned) {
+    const Costs before = planned_costs(node->lefttree);
+    const double rows = node->lefttree->plan_rows;
+    if (try_limit(node)) {
+      const Costs now = with_child(node, before, planned_costs(node->lefttree), rows);
+      node->startup_cost = now.startup;
+      node->total_cost = now.total;
+      return now;
+    }
+  }
+  return replace_children(node, rescanned);
+}
+
+Costs Replacer::replace_list(List* plans, Costs& before) {
+  Costs now;
+  for (int i = 0; i < list_length(plans); ++i) {
+    auto*& child = reinterpret_cast<Plan*&>(plans->elements[i].ptr_value);
+    before = before + planned_costs(child);
+    now = now + replace(child, false);
+  }
+  return now;
+}
+
+Costs Replacer::replace_children(Plan* node, bool rescanned) {
+  Costs before;
+  Costs now;
+  const double rows = node->lefttree != nullptr ? node->lefttree->plan_rows : 0;
+  const auto descend = [&](Plan*& child, bool again) {
+    if (child != nullptr) {
+      before = before + planned_costs(child);
+      now = now + replace(child, again);
+    }
+  };
+  switch (nodeTag(node)) {
+    case T_Gather:
+    case T_GatherMerge:
+    case T_RecursiveUnion:
+    case T_Memoize:
+      return planned_costs(node);
+    case T_NestLoop:
+      descend(node->lefttree, rescanned);
+      descend(node->righttree, true);
+      break;
+    case T_Material:  // reads its input once, whoever rescans it
+      descend(node->lefttree, false);
+      break;
+    case T_SubqueryScan:
+      descend(reinterpret_cast<SubqueryScan*>(node)->subplan, rescanned);
+      break;
+    case T_Append:
+      now = replace_list(reinterpret_cast<Append*>(node)->appendplans, before);
+      break;
+    case T_MergeAppend:
+      now = replace_list(reinterpret_cast<MergeAppend*>(node)->mergeplans, before);
+      break;
+    default:
+      descend(node->lefttree, rescanned);
+      descend(node->righttree, rescanned);
+      break;
+  }
+  const Costs costs = with_child(node, before, now, rows);
+  node->startup_cost = costs.startup;
+  node->total_cost = costs.total;
+  return costs;
+}
+
+/// Ids of plan nodes are unique in a statement. Runs in: call().
+void renumber(Plan* node, int* next) {
+  if (node == nullptr) {
+    return;
+  }
+  node->plan_node_id = (*next)++;
+  renumber(node->lefttree, next);
+  renumber(node->righttree, next);
+  List* children = NIL;
+  switch (nodeTag(node)) {
+    case T_SubqueryScan:
+      renumber(reinterpret_cast<SubqueryScan*>(node)->subplan, next);
+      break;
+    case T_Append:
+      children = reinterpret_cast<Append*>(node)->appendplans;
+      break;
+    case T_MergeAppend:
+      children = reinterpret_cast<MergeAppend*>(node)->mergeplans;
+      break;
+    case T_CustomScan:
+      children = reinterpret_cast<CustomScan*>(node)->custom_plans;
+      break;
+    default:
+      break;
+  }
+  ListCell* cell;
+  foreach (cell, children) {
+    renumber(static_cast<Plan*>(lfirst(cell)), next);
+  }
+}
+
+}  // namespace
+
+ReplacedPlan replace_subtrees(PlannedStmt* planned, const RunLimits& limits) {
+  Statement statement{planned, nullptr};
+  statement.init_plan_params =
+      add_init_plan_params(nullptr, reinterpret_cast<Node*>(planned->planTree));
+  for (int i = 0; i < list_length(planned->subplans); ++i) {
+    statement.init_plan_params = add_init_plan_params(
+        statement.init_plan_params, static_cast<Node*>(list_nth(planned->subplans, i)));
+  }
+  Replacer replacer(statement, limits);
+  double total = replacer.replace(planned->planTree, false).total;
+  for (int i = 0; i < list_length(planned->subplans); ++i) {
+    auto*& subplan = reinterpret_cast<Plan*&>(planned->subplans->elements[i].ptr_value);
+    if (subplan == nullptr) {
+      continue;
+    }
+    if (!bms_is_empty(subplan->extParam)) {
+      replacer.note({Reason::kParameter, "subquery that depends on an outer row"});
+      continue;
+    }
+    const double before = planned_costs(subplan).total;
+    total += replacer.replace(subplan, false).total - before;
+  }
+  planned->planTree->total_cost = total;
+  call([planned] {
+    int next = 0;
+    renumber(planned->planTree, &next);
+    ListCell* cell;
+    foreach (cell, planned->subplans) {
+      renumber(static_cast<Plan*>(lfirst(cell)), &next);
+    }
+  });
+  replacer.result().total_cost = total;
+  return std::move(replacer.result());
+}
+
+}  // namespace sluice::pg
