@@ -9,11 +9,12 @@
 namespace sluice::exchange {
 
 /// Level-triggered: it reads the want words, so a message cannot be lost, queued or reordered.
-/// A StartStream of the current epoch starts the procedure once; a CancelStream of a stream that never
-/// started is answered CLOSED here; an old epoch is ignored.
+/// A StartStream of the current epoch starts the procedure once; a CancelStream is answered CLOSED here
+/// unless a StreamOutput is at work, which then answers itself; an old epoch is ignored.
 /// Runs in: every seat, between the scheduler's steps. Never blocks.
 class ControlService {
  public:
+  /// Borrows both.
   ControlService(Mesh& mesh, StreamRegistry& registry);
 
   /// Returns how many procedures were started.
@@ -21,9 +22,15 @@ class ControlService {
   unsigned poll();
 
  private:
+  [[nodiscard]] bool is_asked(StreamId stream, Epoch epoch) const noexcept;
+  void start(StreamId stream, Epoch epoch);
+  void answer(StreamId stream, Epoch epoch) noexcept;
+  void cancel_inputs(StreamId stream, Epoch epoch) noexcept;
+
   Mesh& mesh_;
   StreamRegistry& registry_;
-  std::vector<Epoch> started_;  // by stream: the newest epoch in which its procedure ran
+  std::vector<Epoch> started_;    // by stream: the newest epoch in which its procedure ran
+  std::vector<Epoch> cancelled_;  // by stream: the newest epoch in which its inputs were cancelled
 };
 
 }  // namespace sluice::exchange

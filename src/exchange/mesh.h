@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "exchange/first_error.h"
 #include "exchange/seat_set.h"
+#include "exchange/stream_counters.h"
 #include "exchange/waker.h"
 
 namespace sluice::exchange {
@@ -22,9 +24,9 @@ enum class StreamAudience : std::uint8_t {
 };
 
 struct MeshConfig {
-  std::uint16_t seats = 1;                // the leader included, at most kSeatsMax
-  std::vector<StreamAudience> streams;    // by StreamId
-  std::uint32_t ring_bytes = 64 * 1024;   // of every ring: a power of two, kRingBytesMin at least
+  std::uint16_t seats = 1;               // the leader included, at most kSeatsMax
+  std::vector<StreamAudience> streams;   // by StreamId
+  std::uint32_t ring_bytes = 64 * 1024;  // of every ring: a power of two, kRingBytesMin at least
 };
 
 inline constexpr std::uint32_t kRingBytesMin = 4096;
@@ -39,24 +41,6 @@ inline constexpr std::uint32_t kRingBytesMax = 1024 * 1024;
 [[nodiscard]] std::uint32_t ring_bytes_for(const MeshConfig& config,
                                            std::size_t region_bytes_max) noexcept;
 
-/// What happened on one physical stream; written by its two ends, read at any time.
-struct StreamCounters {
-  std::uint64_t records = 0;
-  std::uint64_t rows = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t stalls = 0;        // producer found the ring full
-  std::uint64_t wakes = 0;         // latches set for this stream, both directions
-  std::uint32_t starts = 0;        // epochs in which the producer ran; 0 = never started
-};
-
-/// What the first failing seat left for the leader.
-struct FirstError {
-  bool set = false;
-  SeatIndex seat;
-  base::ErrorKind kind = base::ErrorKind::kInternal;
-  std::string message;  // cut to what fits
-};
-
 class MeshState;  // private view, mesh_state.h
 
 /// One seat's view of the region. Two seats never share a Mesh object.
@@ -64,6 +48,8 @@ class MeshState;  // private view, mesh_state.h
 class Mesh {
  public:
   /// Lays out an empty region. Runs in: the leader, once, before anybody attaches.
+  /// Shape:  `region` may be aligned anyhow, but alike (modulo 128) in every process.
+  /// Errors: kInternal when `config` is out of bounds or `region` smaller than mesh_bytes().
   static void format(std::span<std::byte> region, const MeshConfig& config);
 
   /// Errors: kCorrupt when the region is not one that this build formatted.
@@ -78,26 +64,29 @@ class Mesh {
   // ---- membership (DESIGN.md section 6) ----
   /// A worker's entry; false after the seal: leave quietly.
   [[nodiscard]] bool join() noexcept;
-  /// Seats that have joined so far, the leader included.
+  /// Seats that have joined so far, the leader included, without those known dead.
   [[nodiscard]] SeatSet joined() const noexcept;
   /// Closes the door: the members from now on. Runs in: the leader, once.
   SeatSet seal() noexcept;
   [[nodiscard]] bool sealed() const noexcept;
   /// Shape: empty before the seal.
   [[nodiscard]] SeatSet members() const noexcept;
+  /// Seats that mark_dead() was called for.
+  [[nodiscard]] SeatSet dead() const noexcept;
 
   // ---- epoch and end of the query ----
   [[nodiscard]] Epoch epoch() const noexcept;
   /// The next generation of every stream. Runs in: the leader, when quiescent().
   void advance_epoch() noexcept;
-  /// No started stream of any epoch is without its final answer (CLOSED).
+  /// No stream of this epoch is without its final answer (CLOSED), wherever it was started or cancelled,
+  /// and no StreamOutput of it is unfinished. The leader's bell rings when an answer arrives.
   [[nodiscard]] bool quiescent() const noexcept;
-  /// Tells every worker to leave. Runs in: the leader.
+  /// Tells every worker to leave. Runs in: the leader; implied by its death.
   void close_query() noexcept;
   [[nodiscard]] bool query_closed() const noexcept;
 
   // ---- failure ----
-  /// Records the first failure, marks this seat's streams as failed, rings every bell.
+  /// Records the first failure, marks this seat's streams as failed for good, rings every bell.
   /// Returns whether this was the first one.
   bool fail(base::ErrorKind kind, std::string_view message) noexcept;
   [[nodiscard]] FirstError first_error() const;
@@ -108,7 +97,7 @@ class Mesh {
   // ---- sleeping ----
   /// Whether somebody rang since the last call; clears what it saw.
   [[nodiscard]] bool take_bells() noexcept;
-  /// Sleeps until a bell rings; returns at once when one has since the last take_bells().
+  /// Sleeps until a bell rings; returns at once when one has since the last take_bells(). May return early.
   /// Errors: the waker's.
   void park();
   /// Rings the bell of every other member (a change of state that is not a stream's).
