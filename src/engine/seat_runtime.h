@@ -15,8 +15,9 @@
 namespace sluice::engine {
 
 struct SeatOptions {
-  std::size_t operator_memory_bytes = std::size_t{4} << 20;  // per operator: work_mem x hash_mem_multiplier
-  std::span<NodeCounters> counters;                         // one a node of the plan
+  std::size_t operator_memory_bytes = std::size_t{4}
+                                      << 20;  // per operator: work_mem x hash_mem_multiplier
+  std::span<NodeCounters> counters;           // one a node of the plan
 };
 
 /// Gives the process a chance to notice cancel and other interrupts; called between steps.
@@ -51,7 +52,9 @@ class SeatRuntime {
   /// Runs in: a worker.
   void serve();
 
-  /// Ends all tasks of this epoch everywhere, waits until every seat has answered, and begins the next.
+  /// Ends all tasks of this epoch everywhere, waits until every seat has answered, and begins the next. On
+  /// return no seat has a scan open and none opens one before the next pull(): what the seats share of the
+  /// sources can be initialized again.
   /// Runs in: the leader.
   void restart();
 

@@ -1,0 +1,228 @@
+#include "engine/fragment_task.h"
+
+#include <exception>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/aggregate.h"
+#include "engine/exchange_source.h"
+#include "engine/hash_join.h"
+#include "engine/stream_operators.h"
+#include "engine/top_k.h"
+
+namespace sluice::engine {
+
+using plan::PlanNode;
+
+FragmentTask::FragmentTask(const PlanNode& root, const FragmentContext& context,
+                           exchange::Epoch epoch, std::unique_ptr<base::MemoryBudget> output_budget,
+                           std::unique_ptr<FragmentOutput> output)
+    : context_(context),
+      spec_(build_fragment(root)),
+      output_budget_(std::move(output_budget)),
+      output_(std::move(output)) {
+  for (const PlanNode* node : spec_.exchanges) {
+    Consumed& consumed = inputs_[node->id];
+    consumed.budget = std::make_unique<base::MemoryBudget>(kPassingMemoryBytesMax);
+    consumed.input = std::make_unique<exchange::StreamInput>(
+        context_.mesh, node->as<plan::ExchangeSpec>()->stream, context_.producers, epoch,
+        *consumed.budget);
+  }
+}
+
+FragmentTask::~FragmentTask() = default;
+
+TaskState FragmentTask::step(unsigned batches_max) {
+  if (output_ == nullptr) {
+    return TaskState::kDone;
+  }
+  if (!output_->wanted()) {
+    close();
+    return TaskState::kDone;
+  }
+  if (current_ == nullptr && !begin_next()) {
+    close();
+    return TaskState::kDone;
+  }
+  switch (current_->step(batches_max)) {
+    case PipelineState::kBlocked:
+      return TaskState::kBlocked;
+    case PipelineState::kProgress:
+      return TaskState::kProgress;
+    case PipelineState::kFinished:
+      break;
+  }
+  end_current();
+  if (next_ == spec_.pipelines.size()) {
+    close();
+    return TaskState::kDone;
+  }
+  return TaskState::kProgress;
+}
+
+/// Begins the next pipeline that is to run; false when there is none.
+bool FragmentTask::begin_next() {
+  while (next_ != spec_.pipelines.size()) {
+    const PipelineSpec& spec = spec_.pipelines[next_++];
+    if (guarded(spec)) {
+      close_input(*spec.source);
+      continue;
+    }
+    const std::size_t live = first_live_operator(spec);
+    Sink& sink = make_sink(spec.sink);
+    std::vector<std::unique_ptr<Operator>> operators;
+    for (std::size_t i = live; i < spec.operators.size(); ++i) {
+      operators.push_back(make_operator(*spec.operators[i]));
+    }
+    const bool dry = live != 0;
+    std::unique_ptr<Source> source;
+    if (dry) {
+      close_input(*spec.source);
+    } else {
+      source = make_source(*spec.source);
+    }
+    const bool counts_itself = blocking_.contains(spec.source->id);
+    current_ = std::make_unique<Pipeline>(std::move(source),
+                                          counts_itself ? nullptr : &counters(*spec.source),
+                                          std::move(operators), sink);
+    return true;
+  }
+  return false;
+}
+
+/// Frees what only the pipeline that just finished has read.
+void FragmentTask::end_current() {
+  current_.reset();
+  const PipelineSpec& spec = spec_.pipelines[next_ - 1];
+  blocking_.erase(spec.source->id);
+  for (const PlanNode* node : spec.operators) {
+    blocking_.erase(node->id);
+  }
+}
+
+bool FragmentTask::guarded(const PipelineSpec& spec) const {
+  for (const PlanNode* join : spec.guards) {
+    if (blocking_.at(join->id).build->empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The operator after the topmost join that matches nothing: below it no row can pass. 0 when there is
+/// none, so that the source runs.
+std::size_t FragmentTask::first_live_operator(const PipelineSpec& spec) const {
+  for (std::size_t i = spec.operators.size(); i > 0; --i) {
+    const PlanNode& node = *spec.operators[i - 1];
+    if (node.as<plan::HashJoinSpec>() != nullptr && blocking_.contains(node.id) &&
+        blocking_.at(node.id).build->empty()) {
+      return i;
+    }
+  }
+  return 0;
+}
+
+std::unique_ptr<Source> FragmentTask::make_source(const PlanNode& node) {
+  if (node.as<plan::AggregateSpec>() != nullptr) {
+    return blocking_.at(node.id).aggregate->results();
+  }
+  if (node.as<plan::TopKSpec>() != nullptr) {
+    return blocking_.at(node.id).top_k->results();
+  }
+  ++counters(node).starts;
+  if (node.as<plan::ExchangeSpec>() != nullptr) {
+    return std::make_unique<ExchangeSource>(node, *inputs_.at(node.id).input);
+  }
+  return context_.sources.open_scan(node, budget(node, kPassingMemoryBytesMax));
+}
+
+std::unique_ptr<Operator> FragmentTask::make_operator(const PlanNode& node) {
+  const std::vector<plan::DataType>& input = node.inputs[0].output;
+  if (const auto* join = node.as<plan::HashJoinSpec>()) {
+    return std::make_unique<HashProbeOperator>(*join, input, node.inputs[1].output,
+                                               blocking_.at(node.id).build->table(),
+                                               operator_budget(node), counters(node));
+  }
+  ++counters(node).starts;
+  base::MemoryBudget& passing = budget(node, kPassingMemoryBytesMax);
+  if (const auto* filter = node.as<plan::FilterSpec>()) {
+    return std::make_unique<FilterOperator>(*filter, input, passing, counters(node));
+  }
+  if (const auto* project = node.as<plan::ProjectSpec>()) {
+    return std::make_unique<ProjectOperator>(*project, input, passing, counters(node));
+  }
+  const auto* limit = node.as<plan::LimitSpec>();
+  SLUICE_CHECK(limit != nullptr, "plan node without an operator");
+  return std::make_unique<LimitOperator>(*limit, counters(node));
+}
+
+Sink& FragmentTask::make_sink(const PlanNode* node) {
+  if (node == nullptr) {
+    return *output_;
+  }
+  ++counters(*node).starts;
+  Blocking& blocking = blocking_[node->id];
+  base::MemoryBudget& memory = operator_budget(*node);
+  if (const auto* join = node->as<plan::HashJoinSpec>()) {
+    blocking.build =
+        std::make_unique<HashBuildSink>(*join, node->inputs[1].output, memory, counters(*node));
+    return *blocking.build;
+  }
+  if (const auto* aggregate = node->as<plan::AggregateSpec>()) {
+    blocking.aggregate = std::make_unique<AggregateSink>(*aggregate, node->inputs[0].output, memory,
+                                                         counters(*node));
+    return *blocking.aggregate;
+  }
+  const auto* top_k = node->as<plan::TopKSpec>();
+  SLUICE_CHECK(top_k != nullptr, "plan node without a sink");
+  blocking.top_k =
+      std::make_unique<TopKSink>(*top_k, node->inputs[0].output, memory, counters(*node));
+  return *blocking.top_k;
+}
+
+void FragmentTask::close() {
+  std::exception_ptr first;
+  if (const std::unique_ptr<Pipeline> pipeline = std::move(current_)) {
+    try {
+      pipeline->close();
+    } catch (...) {
+      first = std::current_exception();
+    }
+  }
+  for (auto& [node, consumed] : inputs_) {
+    consumed.input->close();
+  }
+  next_ = spec_.pipelines.size();
+  blocking_.clear();
+  if (output_ != nullptr && first == nullptr && !output_->wanted()) {
+    output_->cancel();
+  }
+  output_.reset();
+  if (first != nullptr) {
+    std::rethrow_exception(first);
+  }
+}
+
+void FragmentTask::close_input(const PlanNode& node) {
+  if (const auto found = inputs_.find(node.id); found != inputs_.end()) {
+    found->second.input->close();
+  }
+}
+
+NodeCounters& FragmentTask::counters(const PlanNode& node) const {
+  return context_.counters[node.id.index()];
+}
+
+base::MemoryBudget& FragmentTask::budget(const PlanNode& node, std::size_t limit_bytes) {
+  std::unique_ptr<base::MemoryBudget>& entry = budgets_[node.id];
+  if (entry == nullptr) {
+    entry = std::make_unique<base::MemoryBudget>(limit_bytes);
+  }
+  return *entry;
+}
+
+base::MemoryBudget& FragmentTask::operator_budget(const PlanNode& node) {
+  return budget(node, context_.operator_memory_bytes);
+}
+
+}  // namespace sluice::engine
