@@ -30,6 +30,8 @@ class HashBuildSink final : public Sink {
 
  private:
   std::unique_ptr<JoinTable> table_;
+  base::MemoryBudget& budget_;
+  NodeCounters& counters_;
 };
 
 /// Probes a finished table; hands out spec.outputs of the matches that pass the residual conjuncts, up to

@@ -1,0 +1,97 @@
+#include "engine/hash_directory.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <new>
+#include <sys/mman.h>
+
+#include "base/error.h"
+
+namespace sluice::engine {
+
+namespace {
+
+constexpr std::size_t kSlotsMin = 16;
+// Random access to a large table misses the TLB with every small page.
+constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+
+constexpr std::align_val_t alignment_of(std::size_t bytes) noexcept {
+  return std::align_val_t{bytes >= 2 * kHugePageBytes ? kHugePageBytes : 64};
+}
+
+}  // namespace
+
+HashDirectory::~HashDirectory() { free_slots(); }
+
+void HashDirectory::free_slots() noexcept {
+  const std::size_t bytes = slot_count_ * sizeof(std::uint64_t);
+  if (slots_ != nullptr) {
+    ::operator delete(slots_, alignment_of(bytes));
+    budget_->release(bytes);
+  }
+}
+
+bool HashDirectory::try_allocate(std::size_t slots, std::uint64_t*& result) {
+  const std::size_t bytes = slots * sizeof(std::uint64_t);
+  if (!budget_->try_reserve(bytes)) {
+    return false;
+  }
+  void* memory = ::operator new(bytes, alignment_of(bytes), std::nothrow);
+  if (memory == nullptr) {
+    budget_->release(bytes);
+    throw std::bad_alloc();
+  }
+  if (bytes >= 2 * kHugePageBytes) {
+    (void)::madvise(memory, bytes / kHugePageBytes * kHugePageBytes, MADV_HUGEPAGE);
+  }
+  std::memset(memory, 0, bytes);
+  result = static_cast<std::uint64_t*>(memory);
+  return true;
+}
+
+void HashDirectory::open_for(std::size_t rows) {
+  const std::array<std::size_t, 3> choices = {rows * 2, rows + rows / 2, rows + rows / 4};
+  for (const std::size_t choice : choices) {
+    const std::size_t slots = std::max(choice + 1, kSlotsMin);
+    std::uint64_t* memory = nullptr;
+    if (try_allocate(slots, memory)) {
+      free_slots();
+      slots_ = memory;
+      slot_count_ = slots;
+      entries_ = 0;
+      return;
+    }
+  }
+  base::throw_abandon("out of work_mem");
+}
+
+void HashDirectory::make_room() {
+  if (2 * (entries_ + 1) <= slot_count_) {
+    return;
+  }
+  const std::size_t slots = std::max(2 * slot_count_, kSlotsMin);
+  std::uint64_t* memory = nullptr;
+  if (!try_allocate(slots, memory)) {
+    // Long probes are still cheaper than giving up.
+    if (8 * (entries_ + 1) <= 7 * slot_count_) {
+      return;
+    }
+    base::throw_abandon("out of work_mem");
+  }
+  for (std::size_t old = 0; old < slot_count_; ++old) {
+    if (slots_[old] == 0) {
+      continue;
+    }
+    std::size_t slot = static_cast<std::size_t>(((slots_[old] >> 32) * slots) >> 32);
+    while (memory[slot] != 0) {
+      slot = slot + 1 == slots ? 0 : slot + 1;
+    }
+    memory[slot] = slots_[old];
+  }
+  free_slots();
+  slots_ = memory;
+  slot_count_ = slots;
+}
+
+}  // namespace sluice::engine

@@ -1,0 +1,69 @@
+// The build side of a hash join: rows by key, those of one key as a chain. Single-threaded.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/arena.h"
+#include "engine/key_index.h"
+#include "engine/row_store.h"
+#include "plan/plan_spec.h"
+#include "vector/batch.h"
+
+namespace sluice::engine {
+
+/// Phases:
+///   append()  rows are copied; a row's header holds its hash. Rows with a NULL key are left out.
+///   finish()  the index is made; a row's header now holds the next row of its key, 0 at the end.
+///   find()    read only.
+/// Without keys all rows form one chain.
+/// Errors: kAbandon when `budget` is gone.
+class JoinTable {
+ public:
+  JoinTable(const plan::HashJoinSpec& spec, const std::vector<plan::DataType>& build_types,
+            base::MemoryBudget& budget);
+
+  void append(const vector::Batch& batch);
+  void finish();
+
+  [[nodiscard]] const RowStore& store() const noexcept { return store_; }
+  [[nodiscard]] std::uint32_t rows() const noexcept { return store_.rows(); }
+  /// Some key has several rows.
+  [[nodiscard]] bool has_duplicates() const noexcept { return has_duplicates_; }
+  [[nodiscard]] std::span<const vector::KeyEquality> equalities() const noexcept {
+    return equalities_;
+  }
+
+  /// Writes the first row of each key's chain, 0 where none matches. Shape: no key is NULL.
+  void find(const KeyBatch& keys, std::uint32_t* numbers, FindScratch& scratch) const noexcept;
+  [[nodiscard]] std::uint32_t next(std::uint32_t number) const noexcept {
+    return store_.header(number);
+  }
+
+ private:
+  struct AppendScratch {
+    std::uint64_t hashes[vector::kBatchRowsMax];
+    vector::RowIndex rows[vector::kBatchRowsMax];
+  };
+  void chain_all() noexcept;
+  void enter_all();
+
+  std::vector<std::uint32_t> key_columns_;
+  std::vector<vector::KeyEquality> equalities_;
+  std::vector<std::uint32_t> all_columns_;
+  RowStore store_;
+  KeyIndex index_;
+  base::Arena arena_;
+  AppendScratch* scratch_;
+  bool has_duplicates_ = false;
+};
+
+/// Leaves out the keys with a NULL in any of these columns. Returns how many are left.
+/// Shape: `rows` and `hashes` have `count` elements and are compacted in place.
+[[nodiscard]] std::uint32_t drop_null_keys(const vector::Batch& batch,
+                                           std::span<const std::uint32_t> key_columns,
+                                           vector::RowIndex* rows, std::uint64_t* hashes,
+                                           std::uint32_t count) noexcept;
+
+}  // namespace sluice::engine
