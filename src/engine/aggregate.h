@@ -26,6 +26,8 @@ class AggregateSink final : public Sink {
 
  private:
   std::unique_ptr<AggregateTable> table_;
+  base::MemoryBudget& budget_;
+  NodeCounters& counters_;
 };
 
 }  // namespace sluice::engine

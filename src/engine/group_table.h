@@ -1,0 +1,54 @@
+// Gives every distinct key a number. Single-threaded.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/arena.h"
+#include "engine/key_index.h"
+#include "engine/packed_key_cache.h"
+#include "engine/row_store.h"
+#include "plan/data_type.h"
+#include "vector/batch.h"
+
+namespace sluice::engine {
+
+/// Groups 0, 1, ... in the order of their first rows. NULL keys are equal to each other; a group keeps
+/// the key of its first row.
+/// Errors: kAbandon when `budget` is gone.
+class GroupTable {
+ public:
+  GroupTable(const std::vector<std::uint32_t>& key_columns,
+             const std::vector<plan::DataType>& input, base::MemoryBudget& budget);
+
+  [[nodiscard]] std::uint32_t groups() const noexcept { return store_.rows(); }
+  /// Writes the group of each counted row.
+  void assign(const vector::Batch& batch, std::uint32_t* groups);
+  /// Row g + 1 is the key of group g.
+  [[nodiscard]] const RowStore& keys() const noexcept { return store_; }
+
+ private:
+  struct Scratch {
+    FindScratch find;
+    std::uint64_t hashes[vector::kBatchRowsMax];
+    std::uint32_t numbers[vector::kBatchRowsMax];
+    vector::RowIndex misses[vector::kBatchRowsMax];  // indexes of counted rows
+    vector::RowIndex rows[vector::kBatchRowsMax];
+  };
+  // Writes scratch_->numbers.
+  void look_up(const vector::Batch& batch);
+  [[nodiscard]] std::uint32_t enter(const vector::Batch& batch, vector::RowIndex row,
+                                    std::uint32_t hash);
+
+  std::vector<std::uint32_t> key_columns_;
+  std::vector<vector::PhysicalType> key_types_;
+  std::vector<vector::KeyEquality> equalities_;
+  RowStore store_;
+  KeyIndex index_;
+  base::Arena arena_;
+  Scratch* scratch_;
+  PackedKeyCache cache_;
+  std::vector<vector::ColumnView> key_views_;
+};
+
+}  // namespace sluice::engine
