@@ -144,6 +144,9 @@ plan::Expr cast_to(plan::Expr expr, const DataType& type) {
   if (expr.type == type) {
     return expr;
   }
+  if (!is_constant(expr) && plan::same_representation(expr.type, type)) {
+    return expr;  // a narrower bound is no other value
+  }
   if (is_constant(expr)) {
     auto constant = constant_as(expr, type);
     if (!constant.has_value()) {
