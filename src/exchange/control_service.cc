@@ -23,6 +23,7 @@ ControlService::ControlService(Mesh& mesh, StreamRegistry& registry)
       cancelled_(mesh.state().stream_count()) {}
 
 unsigned ControlService::poll() {
+  mesh_.state().throw_deferred();
   // A START of an epoch begun after this load rings again and is found by the next poll.
   const Epoch epoch = mesh_.epoch();
   unsigned starts = 0;

@@ -18,7 +18,8 @@ class ControlService {
   ControlService(Mesh& mesh, StreamRegistry& registry);
 
   /// Returns how many procedures were started.
-  /// Errors: those of StreamProcedure::start; the stream is failed before they leave.
+  /// Errors: those of StreamProcedure::start; the stream is failed before they leave. What a StreamOutput
+  ///         of this seat could not throw: kCorrupt, kAbandon.
   unsigned poll();
 
  private:

@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <new>
+#include <utility>
 
 #include "base/check.h"
 
@@ -153,6 +154,22 @@ std::optional<RingMemory> MeshState::ring_of(PhysicalStream& stream) const noexc
 void MeshState::ring_for(SeatIndex peer, SharedWord& wakes) noexcept {
   if (doorbell_.ring(peer)) {
     count(wakes, 1);
+  }
+}
+
+void MeshState::defer_failure(base::ErrorKind kind, const char* message) noexcept {
+  if (deferred_message_ == nullptr) {
+    deferred_kind_ = kind;
+    deferred_message_ = message;
+  }
+  // So that the service is polled although the caller may have been the last to run.
+  doorbell_.ring(self_);
+}
+
+void MeshState::throw_deferred() {
+  if (const char* message = std::exchange(deferred_message_, nullptr)) {
+    const bool corrupt = deferred_kind_ == base::ErrorKind::kCorrupt;
+    throw base::Error(deferred_kind_, corrupt ? "XX001" : "XX000", message);
   }
 }
 

@@ -68,6 +68,10 @@ class MeshState {
 
   /// Rings `peer` on behalf of a stream end in this seat; counts into `wakes` when a latch was set.
   void ring_for(SeatIndex peer, SharedWord& wakes) noexcept;
+  /// Keeps a failure found where nothing can be thrown; ControlService::poll() throws the first one.
+  void defer_failure(base::ErrorKind kind, const char* message) noexcept;
+  /// Errors: the failure kept, once.
+  void throw_deferred();
   /// Gives the final answer CLOSED in `epoch` and tells the leader, who may wait for quiescence.
   /// Runs in: the stream's producer seat.
   void answer_closed(PhysicalStream& stream, Epoch epoch) noexcept;
@@ -89,6 +93,8 @@ class MeshState {
   QueryLine* query_ = nullptr;
   FirstErrorSlot* first_error_ = nullptr;
   Doorbell doorbell_;
+  const char* deferred_message_ = nullptr;
+  base::ErrorKind deferred_kind_ = base::ErrorKind::kInternal;
 };
 
 }  // namespace sluice::exchange

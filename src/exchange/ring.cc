@@ -119,6 +119,12 @@ void RingWriter::commit(const RecordTag& tag) noexcept {
   }
 }
 
+bool RingWriter::invariants() const noexcept {
+  const std::uint64_t used = write_ - read_cached_;
+  return used <= memory_.bytes.size() && (write_ | read_cached_) % kRecordAlignment == 0 &&
+         (!reserved() || pad_bytes_ + record_bytes_ <= free_bytes());
+}
+
 RingReader::RingReader(RingMemory memory, base::Epoch epoch) noexcept
     : memory_(memory),
       epoch_(epoch),
@@ -210,6 +216,13 @@ bool RingReader::take_wake() noexcept {
   const bool due = wake_due_;
   wake_due_ = false;
   return due;
+}
+
+bool RingReader::invariants() const noexcept {
+  const std::uint64_t used = write_cached_ - read_;
+  return used <= memory_.bytes.size() && cursor_ - read_ <= used &&
+         (read_ | cursor_ | write_cached_) % kRecordAlignment == 0 && lease_count_ <= kLeasesMax &&
+         (lease_count_ == 0 || lease_ends_[lease_first_] <= cursor_);
 }
 
 }  // namespace sluice::exchange

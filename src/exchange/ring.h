@@ -60,6 +60,8 @@ class RingWriter {
   [[nodiscard]] std::uint32_t reserved_payload_bytes() const noexcept { return payload_bytes_; }
   /// Makes the reserved record visible. The caller rings the consumer. Pre: reserved().
   void commit(const RecordTag& tag) noexcept;
+  /// For tests: what the head of this file promises, as far as this end knows it.
+  [[nodiscard]] bool invariants() const noexcept;
 
  private:
   [[nodiscard]] std::uint64_t free_bytes() const noexcept;
@@ -102,6 +104,8 @@ class RingReader {
   [[nodiscard]] std::size_t lease_count() const noexcept { return lease_count_; }
   /// Whether the producer is to be rung for the space freed since the last call.
   [[nodiscard]] bool take_wake() noexcept;
+  /// For tests: what the head of this file promises, as far as this end knows it.
+  [[nodiscard]] bool invariants() const noexcept;
 
  private:
   [[nodiscard]] bool has_more();

@@ -14,6 +14,9 @@ namespace sluice::exchange {
 
 namespace {
 
+constexpr const char* kDamaged = "sluice: a stream's ring is damaged";
+constexpr const char* kTooLarge = "a batch is larger than 1 GiB";
+
 struct Destination {
   SeatIndex consumer;
   PhysicalStream* shared;
@@ -34,12 +37,13 @@ struct StreamOutput::Impl {
 
   Destination& find(SeatIndex consumer) noexcept;
   DestinationState look(Destination& to) noexcept;
-  void give_up(Destination& to) noexcept;
+  void give_up(Destination& to, base::ErrorKind kind, const char* message) noexcept;
   RingSpace reserve(Destination& to, std::size_t bytes, std::byte*& payload) noexcept;
   void commit(Destination& to, const RecordTag& tag) noexcept;
   PushResult push_chunks(Destination& to, std::span<const std::byte> payload,
                          std::uint32_t rows) noexcept;
-  void settle(Destination& to, HaveState last) noexcept;
+  void say(HaveState last) noexcept;
+  void answer() noexcept;
 };
 
 Destination& StreamOutput::Impl::find(SeatIndex consumer) noexcept {
@@ -47,10 +51,12 @@ Destination& StreamOutput::Impl::find(SeatIndex consumer) noexcept {
   return destinations[index_of[consumer.index()]];
 }
 
-// Nothing that this process can undo: the consumer's words are damaged. Everybody is told.
-void StreamOutput::Impl::give_up(Destination& to) noexcept {
-  mesh.fail(base::ErrorKind::kCorrupt, "sluice: a stream's ring is damaged");
+void StreamOutput::Impl::give_up(Destination& to, base::ErrorKind kind,
+                                 const char* message) noexcept {
   to.state = DestinationState::kClosed;
+  raise_word(to.shared->producer_control.have, have_word(kEpochForever, HaveState::kError));
+  mesh.state().ring_for(to.consumer, to.shared->producer.wakes);
+  mesh.state().defer_failure(kind, message);
 }
 
 DestinationState StreamOutput::Impl::look(Destination& to) noexcept {
@@ -67,7 +73,7 @@ DestinationState StreamOutput::Impl::look(Destination& to) noexcept {
       to.writer = RingWriter(*memory, epoch);
       to.state = DestinationState::kOpen;
     } else {
-      give_up(to);
+      give_up(to, base::ErrorKind::kCorrupt, kDamaged);
     }
   }
   return to.state;
@@ -77,7 +83,7 @@ RingSpace StreamOutput::Impl::reserve(Destination& to, std::size_t bytes,
                                       std::byte*& payload) noexcept {
   const RingSpace space = to.writer.reserve(bytes, payload);
   if (space == RingSpace::kCorrupt) {
-    give_up(to);
+    give_up(to, base::ErrorKind::kCorrupt, kDamaged);
   }
   return space;
 }
@@ -108,11 +114,21 @@ PushResult StreamOutput::Impl::push_chunks(Destination& to, std::span<const std:
   return PushResult::kDone;
 }
 
-void StreamOutput::Impl::settle(Destination& to, HaveState last) noexcept {
-  if (look(to) == DestinationState::kClosed) {
-    mesh.state().answer_closed(*to.shared, epoch);
-  } else if (raise_word(to.shared->producer_control.have, have_word(epoch, last))) {
-    mesh.state().ring_for(to.consumer, to.shared->producer.wakes);
+void StreamOutput::Impl::say(HaveState last) noexcept {
+  for (Destination& to : destinations) {
+    if (raise_word(to.shared->producer_control.have, have_word(epoch, last))) {
+      mesh.state().ring_for(to.consumer, to.shared->producer.wakes);
+    }
+  }
+  // Where a consumer never said a word, the end of OPEN is all that quiescence waits for.
+  mesh.state().doorbell().ring(kLeaderSeat);
+}
+
+void StreamOutput::Impl::answer() noexcept {
+  for (Destination& to : destinations) {
+    if (look(to) == DestinationState::kClosed) {
+      mesh.state().answer_closed(*to.shared, epoch);
+    }
   }
 }
 
@@ -133,10 +149,10 @@ StreamOutput::StreamOutput(Mesh& mesh, StreamId stream, SeatSet consumers, Epoch
 }
 
 StreamOutput::~StreamOutput() {
+  // First the final answers, then ERROR where somebody still reads: that cannot lower them.
+  impl_->answer();
   if (!impl_->finished) {
-    for (Destination& to : impl_->destinations) {
-      impl_->settle(to, HaveState::kError);
-    }
+    impl_->say(HaveState::kError);
   }
 }
 
@@ -178,7 +194,7 @@ PushResult StreamOutput::push(SeatIndex consumer, std::span<const std::byte> pay
                               std::uint32_t rows) noexcept {
   Destination& to = impl_->find(consumer);
   if (payload.size() > kMessageBytesMax) {
-    impl_->mesh.fail(base::ErrorKind::kAbandon, "a batch is larger than 1 GiB");
+    impl_->give_up(to, base::ErrorKind::kAbandon, kTooLarge);
     return PushResult::kClosed;
   }
   switch (impl_->look(to)) {
@@ -209,9 +225,10 @@ void StreamOutput::finish() noexcept {
     return;
   }
   impl_->finished = true;
-  for (Destination& to : impl_->destinations) {
-    impl_->settle(to, HaveState::kEos);
-  }
+  impl_->say(HaveState::kEos);
+  // A consumer that has closed is answered by the destructor or by ControlService, whichever runs first; not
+  // here, where the caller may still hold its sources open.
+  impl_->mesh.state().doorbell().ring(impl_->mesh.self());
 }
 
 }  // namespace sluice::exchange

@@ -23,6 +23,8 @@ enum class PushResult : std::uint8_t {
 };
 
 /// One producer of a logical stream, in one epoch. Created by the procedure that StartStream spawned.
+/// The final answer CLOSED to consumers that cancelled is given after finish() or by the destructor, never
+/// before: until then the epoch is not quiescent. What fails here is thrown by ControlService::poll().
 /// Runs in: the producer seat. Never blocks.
 class StreamOutput {
  public:
@@ -45,7 +47,7 @@ class StreamOutput {
   void commit(SeatIndex consumer, std::uint32_t rows) noexcept;
 
   /// A record of any length up to 1 GiB: larger than record_bytes_max() it goes in chunks. After kFull
-  /// the same call must be repeated until it is kDone or kClosed.
+  /// the same call must be repeated until it is kDone or kClosed. Longer ones fail the stream.
   [[nodiscard]] PushResult push(SeatIndex consumer, std::span<const std::byte> payload,
                                 std::uint32_t rows) noexcept;
 
