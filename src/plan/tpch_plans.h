@@ -40,7 +40,7 @@ namespace sluice::plan {
                   {"l_extendedprice", kMoney},
                   {"l_discount", kMoney},
                   {"l_shipdate", kDate}},
-                 5900000, {compare(Op::kLessEqual, column_of(5, kDate), date_constant(-485))});
+                 5900000, {compare(Op::kLessEqual, column_of(5, kDate), date_constant(-486))});
   PlanNode project = build_project(
       std::move(lineitem), {column_of(0, kBpchar), column_of(1, kBpchar), column_of(2, kMoney),
                             column_of(3, kMoney), revenue(3, 4)});
