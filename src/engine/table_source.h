@@ -1,0 +1,157 @@
+// Tables of plain rows as scans, for tests. The seats of a plan share a scan's rows through one cursor,
+// and every opening leaves its mark.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <gtest/gtest.h>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/expr_program.h"
+#include "engine/source.h"
+#include "engine/test_rows.h"
+#include "exchange/seat_set.h"
+
+namespace sluice::engine::testing {
+
+/// What all seats know of one scan node.
+struct ScanShare {
+  const Rows* rows = nullptr;
+  std::atomic<std::size_t> next_row = 0;
+  std::atomic<unsigned> opened = 0;  // so often, by any seat
+  std::atomic<int> open_now = 0;
+  std::atomic<bool> fails = false;  // every seat but the leader, with its first row
+  std::atomic<bool> fails_leader = false;
+};
+
+/// The tables of one plan, by relation.
+class Tables {
+ public:
+  explicit Tables(std::size_t claim_rows = 100) : claim_rows_(claim_rows) {}
+
+  void add(std::uint32_t relation, Rows rows) { rows_[relation] = std::move(rows); }
+  /// Once the plan has its node ids and before any seat runs.
+  void share(const plan::PlanNode& node) {
+    if (const auto* scan = node.as<plan::ScanSpec>()) {
+      shares_[node.id].rows = &rows_.at(scan->relation);
+    }
+    for (const plan::PlanNode& input : node.inputs) {
+      share(input);
+    }
+  }
+  /// As the leader does between two runs: nobody may be reading.
+  void rewind() {
+    for (auto& [node, share] : shares_) {
+      EXPECT_EQ(share.open_now, 0) << "a scan is open between two runs";
+      share.next_row = 0;
+    }
+  }
+  [[nodiscard]] ScanShare& of(base::NodeId node) { return shares_.at(node); }
+  [[nodiscard]] unsigned opened() const {
+    unsigned sum = 0;
+    for (const auto& [node, share] : shares_) {
+      sum += share.opened;
+    }
+    return sum;
+  }
+  [[nodiscard]] int open_now() const {
+    int sum = 0;
+    for (const auto& [node, share] : shares_) {
+      sum += share.open_now;
+    }
+    return sum;
+  }
+  [[nodiscard]] std::size_t claim_rows() const { return claim_rows_; }
+
+ private:
+  std::size_t claim_rows_;
+  std::map<std::uint32_t, Rows> rows_;
+  std::map<base::NodeId, ScanShare> shares_;
+};
+
+class TableSource final : public Source {
+ public:
+  TableSource(const plan::ScanSpec& scan, ScanShare& share, std::size_t claim_rows, bool fails,
+              base::MemoryBudget& budget)
+      : scan_(scan), share_(share), claim_rows_(claim_rows), fails_(fails) {
+    for (const plan::ScanColumn& column : scan.columns) {
+      types_.push_back(column.type);
+    }
+    predicate_.emplace(scan.filters, types_, budget);
+    ++share_.opened;
+    ++share_.open_now;
+  }
+  ~TableSource() override { close(); }
+
+  SourceState next(vector::Batch& out) override {
+    if (fails_) {
+      throw base::Error(base::ErrorKind::kQuery, "22012", "division by zero");
+    }
+    const std::size_t begin = share_.next_row.fetch_add(claim_rows_);
+    if (begin >= share_.rows->size()) {
+      return SourceState::kEnd;
+    }
+    const std::size_t count = std::min(claim_rows_, share_.rows->size() - begin);
+    Rows rows;
+    for (std::size_t i = begin; i < begin + count; ++i) {
+      Row& row = rows.emplace_back();
+      for (const plan::ScanColumn& column : scan_.columns) {
+        row.push_back((*share_.rows)[i].at(static_cast<std::size_t>(column.attribute - 1)));
+      }
+    }
+    const bool spread = count <= vector::kBatchRowsMax / 2 && begin / claim_rows_ % 2 == 1;
+    batch_.emplace(types_, rows, spread);
+    passed_.resize(vector::kBatchRowsMax);
+    const std::uint32_t passed = predicate_->filter(batch_->get(), passed_.data());
+    views_.clear();
+    for (const std::uint32_t output : scan_.outputs) {
+      views_.push_back(batch_->get().column(output));
+    }
+    out = vector::Batch(views_, batch_->get().rows(), passed_.data(), passed);
+    return SourceState::kBatch;
+  }
+
+  void close() override {
+    if (std::exchange(open_, false)) {
+      batch_.reset();
+      --share_.open_now;
+    }
+  }
+
+ private:
+  const plan::ScanSpec& scan_;
+  ScanShare& share_;
+  const std::size_t claim_rows_;
+  const bool fails_;
+  bool open_ = true;
+  Types types_;
+  std::optional<Predicate> predicate_;
+  std::optional<OwnedBatch> batch_;
+  std::vector<vector::RowIndex> passed_;
+  std::vector<vector::ColumnView> views_;
+};
+
+/// One seat's way to the tables.
+class TableSources final : public SourceFactory {
+ public:
+  TableSources(Tables& tables, base::SeatIndex seat) : tables_(tables), seat_(seat) {}
+  std::unique_ptr<Source> open_scan(const plan::PlanNode& scan,
+                                    base::MemoryBudget& budget) override {
+    ScanShare& share = tables_.of(scan.id);
+    const bool fails = seat_ == base::kLeaderSeat ? share.fails_leader : share.fails;
+    return std::make_unique<TableSource>(*scan.as<plan::ScanSpec>(), share, tables_.claim_rows(),
+                                         fails, budget);
+  }
+
+ private:
+  Tables& tables_;
+  base::SeatIndex seat_;
+};
+
+}  // namespace sluice::engine::testing
