@@ -372,9 +372,10 @@ class RingModel {
     check_wake();
   }
 
-  // A stalled producer is woken before the ring is empty, and then has room for the largest record.
+  // A stalled producer is woken at the latest when the ring is empty, and then has room for the largest record. One
+  // that went on by itself may be woken in vain.
   void check_wake() {
-    if (reader_.take_wake()) {
+    if (reader_.take_wake() && model_stalled_) {
       std::byte* payload = nullptr;
       ASSERT_EQ(writer_.reserve(limit_, payload), RingSpace::kGranted);
       model_stalled_ = false;
