@@ -9,7 +9,8 @@
 
 namespace sluice::engine {
 
-/// `input` is the type of call.column (of anything for count(*)). `grouped`: a group begins with a row.
+/// `input` is the type of call.column (of anything for count(*)). `grouped`: a group begins with a
+/// row.
 /// Errors: kInternal for a function that its input type does not have.
 [[nodiscard]] std::unique_ptr<AggregateState> make_aggregate_state(const plan::AggregateCall& call,
                                                                    plan::AggregatePhase phase,

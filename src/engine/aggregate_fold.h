@@ -11,8 +11,8 @@
 
 namespace sluice::engine {
 
-// A fold has: In, State, kInitial; step<kNan>(state, value), where kNan says that the NaN decimal may
-// occur; check(), which raises what the steps ran into; and holds_nan for the result column.
+// A fold has: In, State, kInitial; step<kNan>(state, value), where kNan says that the NaN decimal
+// may occur; check(), which raises what the steps ran into; and holds_nan for the result column.
 
 /// Rows of a run by index, as a fold's loop sees them.
 template <bool kDense>

@@ -15,9 +15,9 @@
 
 namespace sluice::engine {
 
-/// Each batch is first divided into groups, then every call folds its column. Where groups are few the
-/// rows are brought into group order first, so that a call sums a run of rows in a register; where they
-/// are many each row finds its state.
+/// Each batch is first divided into groups, then every call folds its column. Where groups are few
+/// the rows are brought into group order first, so that a call sums a run of rows in a register;
+/// where they are many each row finds its state.
 /// Errors:    kAbandon when the budget is gone or a sum outgrows its type; 22003 as PostgreSQL's.
 /// Invariant: without keys there is exactly one group, from the start.
 class AggregateTable {

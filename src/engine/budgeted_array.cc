@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <new>
+#include <sys/mman.h>
 #include <utility>
 
 namespace sluice::engine {
@@ -11,6 +13,18 @@ namespace {
 constexpr std::size_t kBytesMin = 256;
 // Beyond this the allocator remaps pages instead of copying, so smaller steps cost little.
 constexpr std::size_t kDoubleUntilBytes = std::size_t{1} << 20;
+constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+
+// Random access to a large array misses the TLB with every small page. Only a hint.
+void prefer_huge_pages(std::byte* data, std::size_t bytes) noexcept {
+  void* begin = data;
+  std::size_t space = bytes;
+  if (bytes >= 4 * kHugePageBytes &&
+      std::align(kHugePageBytes, kHugePageBytes, begin, space) != nullptr) {
+    (void)::madvise(begin, space / kHugePageBytes * kHugePageBytes, MADV_HUGEPAGE);
+  }
+}
+
 }  // namespace
 
 BudgetedBytes::BudgetedBytes(BudgetedBytes&& other) noexcept
@@ -53,6 +67,7 @@ void BudgetedBytes::resize(std::size_t bytes) {
   }
   data_ = static_cast<std::byte*>(moved);
   capacity_bytes_ = bytes;
+  prefer_huge_pages(data_, bytes);
 }
 
 void BudgetedBytes::shrink(std::size_t bytes) noexcept {

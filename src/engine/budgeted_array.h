@@ -10,8 +10,8 @@
 namespace sluice::engine {
 
 /// Untyped storage behind BudgetedArray.
-/// Errors:    kAbandon when the budget is gone, std::bad_alloc when the system has no memory; nothing
-///            has changed then.
+/// Errors:    kAbandon when the budget is gone, std::bad_alloc when the system has no memory;
+///            nothing has changed then.
 /// Owns:      its bytes, 16-byte aligned; growing may move them.
 /// Invariant: the budget is charged exactly capacity_bytes().
 class BudgetedBytes {

@@ -13,8 +13,8 @@
 
 namespace sluice::engine {
 
-/// Groups 0, 1, ... in the order of their first rows. NULL keys are equal to each other; a group keeps
-/// the key of its first row.
+/// Groups 0, 1, ... in the order of their first rows. NULL keys are equal to each other; a group
+/// keeps the key of its first row.
 /// Errors: kAbandon when `budget` is gone.
 class GroupTable {
  public:

@@ -43,7 +43,8 @@ bool HashBuildSink::empty() const noexcept { return table_->rows() == 0; }
 
 namespace {
 
-// A row that passes no residual condition gives nothing back; the scheduler wants its turn all the same.
+// A row that passes no residual condition gives nothing back; the scheduler wants its turn all the
+// same.
 constexpr int kEmptyRoundsMax = 16;
 
 // What lies in the probe's arena for as long as the operator lives.
@@ -51,7 +52,7 @@ struct ProbeScratch {
   FindScratch find;
   std::uint64_t hashes[kBatchRowsMax];
   RowIndex rows[kBatchRowsMax];            // of the input, first all keys, then the matched ones
-  std::uint32_t heads[kBatchRowsMax];      // first build row of each
+  std::uint32_t heads[kBatchRowsMax];      // the next build row of each
   std::uint32_t number_at[kBatchRowsMax];  // build row by position of the output
   RowIndex source_at[kBatchRowsMax];       // input row by position of the output
   RowIndex passed[kBatchRowsMax];
@@ -101,10 +102,10 @@ struct HashProbeOperator::Impl {
   std::vector<ColumnView> joined_views;  // probe columns, then build columns
   std::vector<ColumnView> output_views;
 
-  std::uint32_t matches = 0;  // in scratch.rows and scratch.heads
-  std::uint32_t cursor = 0;   // the match that is being expanded
-  std::uint32_t chain = 0;    // its next build row; 0: begin at its head
-  bool expanding = false;     // the same input has more
+  std::uint32_t matches = 0;   // in scratch.rows and scratch.heads
+  std::uint32_t cursor = 0;    // the match that is paired next
+  std::uint32_t advanced = 0;  // matches before it whose chain goes on
+  bool expanding = false;      // the same input has more
 };
 
 HashProbeOperator::Impl::Impl(const plan::HashJoinSpec& spec_in,
@@ -182,21 +183,26 @@ void HashProbeOperator::Impl::join_in_place(const Batch& in, Batch& out) {
   emit(in, true, in.rows(), {scratch.rows, matches}, out);
 }
 
-// Fills the next positions of an output with (input row, build row). Returns how many.
+// Fills the next positions of an output with (input row, build row); returns how many. All chains
+// advance by one row before any advances by two, so that their memory accesses overlap.
 std::uint32_t HashProbeOperator::Impl::pair_up() noexcept {
   std::uint32_t pairs = 0;
-  while (pairs < kBatchRowsMax && cursor < matches) {
-    if (chain == 0) {
-      chain = scratch.heads[cursor];
-    }
+  while (pairs < kBatchRowsMax && matches != 0) {
     const RowIndex row = scratch.rows[cursor];
-    while (chain != 0 && pairs < kBatchRowsMax) {
-      scratch.source_at[pairs] = row;
-      scratch.number_at[pairs] = chain;
-      ++pairs;
-      chain = table.next(chain);
+    const std::uint32_t number = scratch.heads[cursor];
+    scratch.source_at[pairs] = row;
+    scratch.number_at[pairs] = number;
+    ++pairs;
+    const std::uint32_t next = table.next(number);
+    table.store().prefetch(next);
+    scratch.rows[advanced] = row;
+    scratch.heads[advanced] = next;
+    advanced += next != 0 ? 1 : 0;
+    if (++cursor == matches) {
+      matches = advanced;
+      cursor = 0;
+      advanced = 0;
     }
-    cursor += chain == 0 ? 1 : 0;
   }
   return pairs;
 }
@@ -205,7 +211,7 @@ void HashProbeOperator::Impl::join_next(const Batch& in, Batch& out) {
   for (int round = 0; round < kEmptyRoundsMax; ++round) {
     const std::uint32_t pairs = pair_up();
     emit(in, false, pairs, {all_rows(), pairs}, out);
-    expanding = cursor < matches;
+    expanding = matches != 0;
     if (!expanding || out.count() != 0) {
       return;
     }
@@ -284,7 +290,7 @@ OperatorState HashProbeOperator::process(const Batch& in, Batch& out) {
   if (!impl.expanding) {
     impl.find_matches(in);
     impl.cursor = 0;
-    impl.chain = 0;
+    impl.advanced = 0;
   }
   if (!impl.expanding && impl.each_matches_once()) {
     impl.join_in_place(in, out);

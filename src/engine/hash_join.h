@@ -34,8 +34,8 @@ class HashBuildSink final : public Sink {
   NodeCounters& counters_;
 };
 
-/// Probes a finished table; hands out spec.outputs of the matches that pass the residual conjuncts, up to
-/// kBatchRowsMax a batch, without dropping any when one probe row has more matches than that.
+/// Probes a finished table; hands out spec.outputs of the matches that pass the residual conjuncts,
+/// up to kBatchRowsMax a batch, without dropping any when one probe row has more matches than that.
 class HashProbeOperator final : public Operator {
  public:
   HashProbeOperator(const plan::HashJoinSpec& spec, const std::vector<plan::DataType>& probe_types,

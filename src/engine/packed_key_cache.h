@@ -10,17 +10,17 @@
 namespace sluice::engine {
 
 /// Packs all key columns of a row into one word, where they fit, and looks that up in a small
-/// direct-mapped cache. Equal words mean equal keys (not the reverse: blanks, -0), so a hit needs no
-/// comparison. Which widths strings get is decided by the first batch; rows that do not fit, and rows
-/// with a NULL, are misses. A cache that rarely hits turns itself off.
+/// direct-mapped cache. Equal words mean equal keys (not the reverse: blanks, -0), so a hit needs
+/// no comparison. Which widths strings get is decided by the first batch; rows that do not fit, and
+/// rows with a NULL, are misses. A cache that rarely hits turns itself off.
 class PackedKeyCache {
  public:
   PackedKeyCache(const std::vector<vector::PhysicalType>& key_types, base::Arena& arena);
 
   [[nodiscard]] bool enabled() const noexcept { return enabled_; }
 
-  /// Writes groups[i] of the i-th counted row where the cache knows it, and the indexes i of the other
-  /// rows to `misses`; returns how many those are.
+  /// Writes groups[i] of the i-th counted row where the cache knows it, and the indexes i of the
+  /// other rows to `misses`; returns how many those are.
   [[nodiscard]] std::uint32_t find(const vector::Batch& batch,
                                    const std::vector<std::uint32_t>& key_columns,
                                    std::uint32_t* groups, vector::RowIndex* misses) noexcept;

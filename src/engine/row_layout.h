@@ -1,5 +1,5 @@
-// How a stored row lies in memory: a header word of the owner, the values packed without padding, one
-// null bit a column.
+// How a stored row lies in memory: a header word of the owner, the values without padding, one null
+// bit a column.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@ struct RowField {
   std::uint32_t offset;  // from the row's start; not aligned
 };
 
-/// Shape:  header (4 bytes), fields in column order, null bits (1 = NULL), padded to a multiple of 4.
-///         Packed, because rows that fit fewer cache lines are worth more than aligned loads.
+/// Shape:  header (4 bytes), fields in column order, null bits (1 = NULL), padded to a multiple of
+///         4. Packed, because rows that fit fewer cache lines are worth more than aligned loads.
 /// Units:  bytes.
 class RowLayout {
  public:

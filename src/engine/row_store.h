@@ -1,4 +1,4 @@
-// Rows that an operator keeps: a join's build side, an aggregate's group keys, a top-K's candidates.
+// Rows that an operator keeps: a join's build side, an aggregate's group keys, top-K candidates.
 // Single-threaded.
 #pragma once
 

@@ -9,9 +9,10 @@
 
 namespace sluice::engine {
 
-/// Order by bytes; for bpchar without the trailing blanks, where of equal values the first one stays.
-/// Owns:   a buffer for each group's long string, which is reused while new strings fit and at least
-///         doubles otherwise, so that what is thrown away stays in proportion.
+/// Order by bytes; for bpchar without the trailing blanks, where of equal values the first one
+/// stays.
+/// Owns:   a buffer for each group's long string, which is reused while new strings fit and at
+///         least doubles otherwise, so that what is thrown away stays in proportion.
 /// Source: PostgreSQL, text_larger, bpchar_larger.
 class StringExtreme final : public AggregateState {
  public:

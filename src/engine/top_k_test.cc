@@ -55,8 +55,8 @@ Rows run_top_k(const plan::TopKSpec& spec, const Types& types, const Rows& rows,
   return result;
 }
 
-// Ties may come in any order and any of them may be cut off, so keys are compared, and every row handed
-// out must be one of the input.
+// Ties may come in any order and any of them may be cut off, so keys are compared, and every row
+// handed out must be one of the input.
 void expect_top_k(const plan::TopKSpec& spec, const Types& types, Rows rows, RandomRows& random) {
   const Rows result = run_top_k(spec, types, rows, random);
   std::stable_sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) {
@@ -131,8 +131,8 @@ TEST(TopK, MemoryStaysInProportionToTheLimit) {
   const Rows result =
       run_top_k({{{0, true, false}}, 100}, types, rows, random, std::size_t{1} << 20);
   ASSERT_EQ(result.size(), 100U);
-  EXPECT_EQ(result[0][1].text, "a text that is not short: 199999");
-  EXPECT_EQ(result[99][1].text, "a text that is not short: 199900");
+  EXPECT_EQ(result[0][1].text, "a text that is not short: 59999");
+  EXPECT_EQ(result[99][1].text, "a text that is not short: 59900");
 }
 
 TEST(TopK, SmallBudgetAbandonsAndIsReleased) {
