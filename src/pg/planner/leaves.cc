@@ -20,7 +20,9 @@ auto unprototyped(Result (*callback)(Node*, void*)) {
   return reinterpret_cast<Result (*)()>(reinterpret_cast<void (*)()>(callback));
 }
 
-bool is_leaf(const Node* node) { return IsA(node, Var) || IsA(node, Aggref); }
+bool is_leaf(const Node* node) {
+  return IsA(node, Var) || IsA(node, Aggref) || IsA(node, GroupingFunc);
+}
 
 /// Runs in: call(); a C callback of expression_tree_walker.
 bool collect_walker(Node* node, void* context) {
@@ -136,6 +138,9 @@ bool same_leaf(const Node* a, const Node* b) {
     const auto* left = reinterpret_cast<const Var*>(a);
     const auto* right = reinterpret_cast<const Var*>(b);
     return left->varno == right->varno && left->varattno == right->varattno;
+  }
+  if (IsA(a, GroupingFunc)) {
+    return a == b;
   }
   return reinterpret_cast<const Aggref*>(a)->aggno == reinterpret_cast<const Aggref*>(b)->aggno;
 }

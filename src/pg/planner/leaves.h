@@ -1,4 +1,4 @@
-// The leaves of a finished plan's expressions: Vars, and Aggrefs as wholes.
+// The leaves of a finished plan's expressions: Vars, and what an Agg computes (Aggref, GroupingFunc) as wholes.
 #pragma once
 
 #include <vector>
@@ -16,11 +16,11 @@ namespace sluice::pg {
 /// Whether two leaves of one plan node mean the same value.
 [[nodiscard]] bool same_leaf(const Node* a, const Node* b);
 
-/// Appends every Var and Aggref of `expr` (a Node or a List of them) that is not there yet.
+/// Appends every leaf of `expr` (a Node or a List of them) that is not there yet.
 /// Errors: PgError.
 void collect_leaves(Node* expr, std::vector<Node*>& leaves);
 
-/// Shape: `leaf` is a Var or an Aggref of the node at hand, `by` any expression.
+/// Shape: `leaf` is a leaf of the node at hand, `by` any expression.
 struct LeafReplacement {
   Node* leaf;
   Node* by;

@@ -355,6 +355,9 @@ Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<N
   // A Var that is no group key depends on those by a primary key: one more key changes no group.
   std::vector<Node*> keys = input_leaves;
   for (Node* leaf : leaves) {
+    if (IsA(leaf, GroupingFunc)) {
+      decline(Reason::kAggregate, "GROUPING()");
+    }
     if (IsA(leaf, Aggref)) {
       collect_leaves(reinterpret_cast<Node*>(reinterpret_cast<Aggref*>(leaf)->args), input_leaves);
     } else if (std::none_of(keys.begin(), keys.end(),

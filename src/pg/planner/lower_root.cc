@@ -246,7 +246,8 @@ PlacedScan place_custom_scan(const Statement& statement, Plan* replaced,
     Plan& base = node->scan.plan;
     base.startup_cost = costs.startup;
     base.total_cost = costs.total;
-    base.plan_rows = replaced->plan_rows;
+    base.plan_rows = top_k.has_value() ? std::min(replaced->plan_rows, static_cast<double>(*top_k))
+                                       : replaced->plan_rows;
     base.plan_width = replaced->plan_width;
     base.targetlist = targetlist;
     base.qual = qual;
