@@ -73,11 +73,12 @@ void AttributeWalk::advance(Cursor& cursor, std::uint32_t from, std::uint32_t to
 void AttributeWalk::skip_varlenas(Cursor& cursor, std::uint32_t first, std::uint32_t count,
                                   const RowSet& rows, const std::uint8_t** out) const {
   const AttributeLayout* run = attributes_.data() + first;
-  with_rows(rows, [this, cursor, run, count, out](auto set) {
+  const std::uint8_t* const* ends = group_->ends();
+  with_rows(rows, [=](auto set) {
     for (std::uint32_t i = 0; i < set.count; ++i) {
       const std::uint32_t row = set[i];
       const std::uint8_t* at = cursor.locate(row);
-      const std::uint8_t* tuple_end = group_->end(row);
+      const std::uint8_t* tuple_end = ends[row];
       for (std::uint32_t k = 0; k < count; ++k) {
         at = skip_varlena(at, tuple_end, run[k].alignment);
       }
@@ -95,7 +96,7 @@ void AttributeWalk::skip_sparse(Cursor& cursor, std::uint32_t attribute, const R
       const std::uint32_t row = set[i];
       const std::uint8_t* at = cursor.locate(row);
       const bool absent = group_->is_missing(row, attribute) || group_->is_null(row, attribute);
-      out[row] = absent ? at : skip_one(layout, at, group_->end(row));
+      out[row] = absent ? at : skip_one(layout, at, group_->ends()[row]);
     }
   });
   cursor = {out, 1, 0};

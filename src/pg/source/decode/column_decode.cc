@@ -1,8 +1,8 @@
 #include "pg/source/decode/column_decode.h"
 
-#include <bit>
 #include <concepts>
 #include <cstring>
+#include <type_traits>
 
 #include "base/check.h"
 #include "pg/source/decode/varlena.h"
@@ -15,17 +15,23 @@ using base::Int128;
 using vector::PhysicalType;
 using vector::StringRef;
 
-/// A string inside a tuple. The bytes are fetched in words that end where the string ends: what
-/// lies before it is readable, what comes after it may not be.
-StringRef string_in_tuple(const std::uint8_t* payload, std::uint32_t size) noexcept {
-  struct Words {
-    std::uint64_t low;
-    std::uint64_t high;
-  };
+/// Stores a StringRef in two words. Anything that is put together in memory first waits for its stores.
+[[gnu::always_inline]] inline void store_words(StringRef* to, std::uint64_t low,
+                                               std::uint64_t high) noexcept {
+  static_assert(sizeof(StringRef) == 2 * sizeof low && std::is_trivially_copyable_v<StringRef>);
+  auto* bytes = reinterpret_cast<std::byte*>(to);
+  std::memcpy(bytes, &low, sizeof low);
+  std::memcpy(bytes + sizeof low, &high, sizeof high);
+}
+
+/// Stores a string that lies inside a tuple. Its bytes are fetched in words that end where the string ends:
+/// what lies before it is readable, what comes after it may not be.
+[[gnu::always_inline]] inline void store_string(StringRef* to, const std::uint8_t* payload,
+                                                std::uint32_t size) noexcept {
   if (size > StringRef::kInlineBytes) {
     const std::uint64_t prefix = load_bytes<std::uint32_t>(payload);
-    return std::bit_cast<StringRef>(
-        Words{size | prefix << 32, reinterpret_cast<std::uintptr_t>(payload)});
+    store_words(to, size | prefix << 32, reinterpret_cast<std::uintptr_t>(payload));
+    return;
   }
   std::uint64_t first = 0;
   std::uint64_t rest = 0;
@@ -35,7 +41,7 @@ StringRef string_in_tuple(const std::uint8_t* payload, std::uint32_t size) noexc
   } else if (size > 0) {
     first = load_bytes<std::uint64_t>(payload + size - 8) >> (8 * (8 - size));
   }
-  return std::bit_cast<StringRef>(Words{size | first << 32, first >> 32 | rest << 32});
+  store_words(to, size | first << 32, first >> 32 | rest << 32);
 }
 
 template <typename T>
@@ -102,7 +108,9 @@ void ColumnDecoder::load_missing() {
   missing_is_nan_ = any_nan_;
 }
 
-void ColumnDecoder::begin(const TupleGroup& group) {
+void ColumnDecoder::begin(const TupleGroup& group, std::vector<ToastedValue>& toasted) {
+  group_ = &group;
+  toasted_ = &toasted;
   sparse_ = !group.is_full(target_->attribute);
   any_null_ = false;
   any_nan_ = false;
@@ -117,8 +125,8 @@ vector::ColumnView ColumnDecoder::view() const noexcept {
 }
 
 template <typename T>
-void ColumnDecoder::store_absent(const TupleGroup& group, std::uint32_t row) {
-  if (group.is_missing(row, target_->attribute) && target_->missing) {
+void ColumnDecoder::store_absent(std::uint32_t row) {
+  if (group_->is_missing(row, target_->attribute) && target_->missing) {
     std::memcpy(values<T>() + row, missing_.data(), sizeof(T));
     any_nan_ |= missing_is_nan_;
     return;
@@ -128,61 +136,74 @@ void ColumnDecoder::store_absent(const TupleGroup& group, std::uint32_t row) {
   any_null_ = true;
 }
 
-template <typename T, typename Present>
-void ColumnDecoder::decode_loop(const TupleGroup& group, const Cursor& cursor, const RowSet& rows,
-                                const std::uint8_t** out, Present present) {
-  if (!sparse_) {
-    with_rows(rows, [&group, cursor, out, present](auto set) {
-      for (std::uint32_t i = 0; i < set.count; ++i) {
-        const std::uint32_t row = set[i];
-        out[row] = present(row, cursor.locate(row), group.end(row));
-      }
-    });
-    return;
+// The loops are functions of their own: together with others they would run out of registers.
+
+/// All rows have the attribute. `present` stores a row's value and returns where it ends.
+template <typename T, typename Rows, typename Present>
+[[gnu::noinline]] void ColumnDecoder::decode_full(Rows rows, Cursor cursor,
+                                                  const std::uint8_t** out, Present present) {
+  const std::uint8_t* const* ends = group_->ends();
+  for (std::uint32_t i = 0; i < rows.count; ++i) {
+    const std::uint32_t row = rows[i];
+    out[row] = present(row, cursor.locate(row), ends[row]);
   }
+}
+
+template <typename T, typename Rows, typename Present>
+[[gnu::noinline]] void ColumnDecoder::decode_sparse(Rows rows, Cursor cursor,
+                                                    const std::uint8_t** out, Present present) {
+  const TupleGroup& group = *group_;
   const std::uint32_t attribute = target_->attribute;
-  with_rows(rows, [this, attribute, &group, cursor, out, present](auto set) {
-    for (std::uint32_t i = 0; i < set.count; ++i) {
-      const std::uint32_t row = set[i];
-      const std::uint8_t* at = cursor.locate(row);
-      if (group.is_missing(row, attribute) || group.is_null(row, attribute)) {
-        store_absent<T>(group, row);
-        out[row] = at;
-      } else {
-        out[row] = present(row, at, group.end(row));
-      }
+  for (std::uint32_t i = 0; i < rows.count; ++i) {
+    const std::uint32_t row = rows[i];
+    const std::uint8_t* at = cursor.locate(row);
+    if (group.is_missing(row, attribute) || group.is_null(row, attribute)) {
+      store_absent<T>(row);
+      out[row] = at;
+    } else {
+      out[row] = present(row, at, group.ends()[row]);
+    }
+  }
+}
+
+template <typename T, typename Present>
+void ColumnDecoder::decode_values(const Cursor& cursor, const RowSet& rows,
+                                  const std::uint8_t** out, Present present) {
+  with_rows(rows, [&](auto set) {
+    if (sparse_) {
+      decode_sparse<T>(set, cursor, out, present);
+    } else {
+      decode_full<T>(set, cursor, out, present);
     }
   });
 }
 
 template <typename T>
-void ColumnDecoder::decode_fixed(const TupleGroup& group, Cursor& cursor, const RowSet& rows,
-                                 const std::uint8_t** out) {
+void ColumnDecoder::decode_fixed(Cursor& cursor, const RowSet& rows, const std::uint8_t** out) {
   T* to = values<T>();
+  const auto store = [to](std::uint32_t row, const std::uint8_t* at,
+                          const std::uint8_t* tuple_end) {
+    if (at + sizeof(T) > tuple_end) [[unlikely]] {
+      throw_tuple_too_short();
+    }
+    to[row] = load_bytes<T>(at);
+    return at + sizeof(T);
+  };
   if (sparse_) {
     const std::uint32_t alignment = attribute_.alignment;
-    decode_loop<T>(
-        group, cursor, rows, out,
-        [to, alignment](std::uint32_t row, const std::uint8_t* at, const std::uint8_t* tuple_end) {
-          at = align_up(at, alignment);
-          if (at + sizeof(T) > tuple_end) [[unlikely]] {
-            throw_tuple_too_short();
-          }
-          to[row] = load_bytes<T>(at);
-          return at + sizeof(T);
-        });
+    decode_values<T>(cursor, rows, out,
+                     [store, alignment](std::uint32_t row, const std::uint8_t* at,
+                                        const std::uint8_t* tuple_end) {
+                       return store(row, align_up(at, alignment), tuple_end);
+                     });
     cursor = {out, 1, 0};
     return;
   }
   AttributeWalk::align(cursor, attribute_.alignment, rows, out);
-  with_rows(rows, [to, cursor, &group](auto set) {
+  const std::uint8_t* const* ends = group_->ends();
+  with_rows(rows, [store, ends, here = cursor](auto set) {
     for (std::uint32_t i = 0; i < set.count; ++i) {
-      const std::uint32_t row = set[i];
-      const std::uint8_t* at = cursor.locate(row);
-      if (at + sizeof(T) > group.end(row)) [[unlikely]] {
-        throw_tuple_too_short();
-      }
-      to[row] = load_bytes<T>(at);
+      store(set[i], here.locate(set[i]), ends[set[i]]);
     }
   });
   cursor.skip_bytes += sizeof(T);
@@ -206,12 +227,12 @@ T ColumnDecoder::numeric_of(std::span<const std::uint8_t> payload) {
 }
 
 template <typename T>
-const std::uint8_t* ColumnDecoder::decode_unusual(std::uint32_t row, const std::uint8_t* at,
-                                                  const std::uint8_t* tuple_end,
-                                                  std::vector<ToastedValue>& toasted) {
+[[gnu::noinline]] const std::uint8_t* ColumnDecoder::decode_unusual(std::uint32_t row,
+                                                                    const std::uint8_t* at,
+                                                                    const std::uint8_t* tuple_end) {
   const Varlena varlena = locate_varlena(at, tuple_end, attribute_.alignment);
   if (varlena.form == VarlenaForm::kToasted) {
-    toasted.push_back({column_, static_cast<vector::RowIndex>(row), varlena.start});
+    toasted_->push_back({column_, static_cast<vector::RowIndex>(row), varlena.start});
     values<T>()[row] = T{};
   } else {
     store_payload(row, {varlena.payload, varlena.end});
@@ -219,69 +240,68 @@ const std::uint8_t* ColumnDecoder::decode_unusual(std::uint32_t row, const std::
   return varlena.end;
 }
 
-template <typename T>
-void ColumnDecoder::decode_numeric(const TupleGroup& group, const Cursor& cursor,
-                                   const RowSet& rows, const std::uint8_t** out,
-                                   std::vector<ToastedValue>& toasted) {
+template <typename T, bool kCut>
+void ColumnDecoder::decode_numeric(const Cursor& cursor, const RowSet& rows,
+                                   const std::uint8_t** out) {
   T* to = values<T>();
-  const NumericDecoder* numeric = &*numeric_;
-  decode_loop<T>(group, cursor, rows, out,
-                 [this, to, numeric, &toasted](std::uint32_t row, const std::uint8_t* at,
-                                               const std::uint8_t* tuple_end) {
-                   if (at < tuple_end) [[likely]] {
-                     const std::uint8_t header = *at;
-                     const std::uint8_t* next = at + short_size_bytes(header);
-                     std::int64_t value;
-                     if (next <= tuple_end && numeric->decode_short(header, next, value))
-                         [[likely]] {
-                       to[row] = value;
-                       return next;
-                     }
-                   }
-                   return decode_unusual<T>(row, at, tuple_end, toasted);
-                 });
+  decode_values<T>(
+      cursor, rows, out,
+      [this, to](std::uint32_t row, const std::uint8_t* at, const std::uint8_t* tuple_end) {
+        if (at < tuple_end) [[likely]] {
+          const std::uint8_t header = *at;
+          const std::uint8_t* next = at + short_size_bytes(header);
+          std::int64_t value;
+          if (next <= tuple_end && numeric_->decode_short<kCut>(header, next, value)) [[likely]] {
+            to[row] = value;
+            return next;
+          }
+        }
+        return decode_unusual<T>(row, at, tuple_end);
+      });
 }
 
-void ColumnDecoder::decode_string(const TupleGroup& group, const Cursor& cursor, const RowSet& rows,
-                                  const std::uint8_t** out, std::vector<ToastedValue>& toasted) {
+void ColumnDecoder::decode_string(const Cursor& cursor, const RowSet& rows,
+                                  const std::uint8_t** out) {
   auto* to = values<StringRef>();
-  decode_loop<StringRef>(group, cursor, rows, out,
-                         [this, to, &toasted](std::uint32_t row, const std::uint8_t* at,
-                                              const std::uint8_t* tuple_end) {
-                           if (at < tuple_end) [[likely]] {
-                             const std::uint8_t header = *at;
-                             const std::uint32_t size = short_size_bytes(header);
-                             if (is_short_header(header) && at + size <= tuple_end) [[likely]] {
-                               to[row] = string_in_tuple(at + 1, size - 1);
-                               return at + size;
-                             }
-                           }
-                           return decode_unusual<StringRef>(row, at, tuple_end, toasted);
-                         });
+  decode_values<StringRef>(
+      cursor, rows, out,
+      [this, to](std::uint32_t row, const std::uint8_t* at, const std::uint8_t* tuple_end) {
+        if (at < tuple_end) [[likely]] {
+          const std::uint8_t header = *at;
+          const std::uint32_t size = short_size_bytes(header);
+          if (is_short_header(header) && at + size <= tuple_end) [[likely]] {
+            store_string(to + row, at + 1, size - 1);
+            return at + size;
+          }
+        }
+        return decode_unusual<StringRef>(row, at, tuple_end);
+      });
 }
 
-void ColumnDecoder::decode(const TupleGroup& group, Cursor& cursor, const RowSet& rows,
-                           const std::uint8_t** out, std::vector<ToastedValue>& toasted) {
+void ColumnDecoder::decode(Cursor& cursor, const RowSet& rows, const std::uint8_t** out) {
   if (is_varlena(*target_)) {
+    const bool cut = numeric_ && numeric_->cuts_digit();
     if (target_->type == PhysicalType::kVarlen) {
-      decode_string(group, cursor, rows, out, toasted);
+      decode_string(cursor, rows, out);
     } else if (target_->type == PhysicalType::kInt64) {
-      decode_numeric<std::int64_t>(group, cursor, rows, out, toasted);
+      cut ? decode_numeric<std::int64_t, true>(cursor, rows, out)
+          : decode_numeric<std::int64_t, false>(cursor, rows, out);
     } else {
-      decode_numeric<Int128>(group, cursor, rows, out, toasted);
+      cut ? decode_numeric<Int128, true>(cursor, rows, out)
+          : decode_numeric<Int128, false>(cursor, rows, out);
     }
     cursor = {out, 1, 0};
     return;
   }
   switch (vector::width_bytes(target_->type)) {
     case 1:
-      return decode_fixed<std::int8_t>(group, cursor, rows, out);
+      return decode_fixed<std::int8_t>(cursor, rows, out);
     case 2:
-      return decode_fixed<std::int16_t>(group, cursor, rows, out);
+      return decode_fixed<std::int16_t>(cursor, rows, out);
     case 4:
-      return decode_fixed<std::int32_t>(group, cursor, rows, out);
+      return decode_fixed<std::int32_t>(cursor, rows, out);
     default:
-      return decode_fixed<std::int64_t>(group, cursor, rows, out);
+      return decode_fixed<std::int64_t>(cursor, rows, out);
   }
 }
 

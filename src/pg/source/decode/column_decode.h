@@ -32,13 +32,12 @@ class ColumnDecoder {
   ColumnDecoder(ColumnDecoder&&) noexcept = default;
   ColumnDecoder& operator=(ColumnDecoder&&) noexcept = default;
 
-  /// Forgets the NULLs and NaNs of the rows before.
-  void begin(const TupleGroup& group);
+  /// Forgets the NULLs and NaNs of the rows before. Values that cannot be read are listed in `toasted`.
+  void begin(const TupleGroup& group, std::vector<ToastedValue>& toasted);
   /// Decodes `rows` and moves the cursor behind the attribute.
   /// Pre:    `cursor` stands at the attribute; begin() was called.
   /// Errors: kCorrupt; kAbandon for a numeric that its declaration does not allow.
-  void decode(const TupleGroup& group, Cursor& cursor, const RowSet& rows, const std::uint8_t** out,
-              std::vector<ToastedValue>& toasted);
+  void decode(Cursor& cursor, const RowSet& rows, const std::uint8_t** out);
   /// Stores an unpacked value. Shape: `payload` is the varlena without its header; of a string, it
   /// must outlive the batch. Errors: as decode().
   void store_payload(std::uint32_t row, std::span<const std::uint8_t> payload);
@@ -57,30 +56,32 @@ class ColumnDecoder {
   [[nodiscard]] T* values() noexcept {
     return reinterpret_cast<T*>(buffers_->values.data());
   }
+  template <typename T, typename Rows, typename Present>
+  void decode_full(Rows rows, Cursor cursor, const std::uint8_t** out, Present present);
+  template <typename T, typename Rows, typename Present>
+  void decode_sparse(Rows rows, Cursor cursor, const std::uint8_t** out, Present present);
   template <typename T, typename Present>
-  void decode_loop(const TupleGroup& group, const Cursor& cursor, const RowSet& rows,
-                   const std::uint8_t** out, Present present);
+  void decode_values(const Cursor& cursor, const RowSet& rows, const std::uint8_t** out,
+                     Present present);
   template <typename T>
-  void decode_fixed(const TupleGroup& group, Cursor& cursor, const RowSet& rows,
-                    const std::uint8_t** out);
-  template <typename T>
-  void decode_numeric(const TupleGroup& group, const Cursor& cursor, const RowSet& rows,
-                      const std::uint8_t** out, std::vector<ToastedValue>& toasted);
-  void decode_string(const TupleGroup& group, const Cursor& cursor, const RowSet& rows,
-                     const std::uint8_t** out, std::vector<ToastedValue>& toasted);
+  void decode_fixed(Cursor& cursor, const RowSet& rows, const std::uint8_t** out);
+  template <typename T, bool kCut>
+  void decode_numeric(const Cursor& cursor, const RowSet& rows, const std::uint8_t** out);
+  void decode_string(const Cursor& cursor, const RowSet& rows, const std::uint8_t** out);
   template <typename T>
   [[nodiscard]] T numeric_of(std::span<const std::uint8_t> payload);
   template <typename T>
-  [[gnu::noinline]] const std::uint8_t* decode_unusual(std::uint32_t row, const std::uint8_t* at,
-                                                       const std::uint8_t* tuple_end,
-                                                       std::vector<ToastedValue>& toasted);
+  const std::uint8_t* decode_unusual(std::uint32_t row, const std::uint8_t* at,
+                                     const std::uint8_t* tuple_end);
   void load_missing();
   template <typename T>
-  void store_absent(const TupleGroup& group, std::uint32_t row);
+  void store_absent(std::uint32_t row);
 
   const ColumnTarget* target_;
   AttributeLayout attribute_;
   std::uint16_t column_;
+  const TupleGroup* group_ = nullptr;
+  std::vector<ToastedValue>* toasted_ = nullptr;
   bool sparse_ = false;
   bool any_null_ = false;
   bool any_nan_ = false;

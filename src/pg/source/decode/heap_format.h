@@ -53,8 +53,7 @@ template <typename T>
 
 [[nodiscard]] inline const std::uint8_t* align_up(const std::uint8_t* at,
                                                   std::uintptr_t alignment) noexcept {
-  const std::uintptr_t mask = alignment - 1;
-  return at + ((alignment - (reinterpret_cast<std::uintptr_t>(at) & mask)) & mask);
+  return at + ((0 - reinterpret_cast<std::uintptr_t>(at)) & (alignment - 1));
 }
 
 }  // namespace sluice::pg

@@ -28,8 +28,6 @@ constexpr NumericResult kBroken{NumericState::kCorrupt, 0};
 NumericDecoder::NumericDecoder(std::uint8_t precision, std::uint8_t scale) noexcept
     : fraction_groups_((scale + kNumericGroupDigits - 1) / kNumericGroupDigits),
       cut_digits_(fraction_groups_ * kNumericGroupDigits - scale),
-      fraction_bits_(cut_digits_ == 0 ? 0 : kFractionBits),
-      fraction_mask_((std::uint64_t{1} << fraction_bits_) - 1),
       short_max_(static_cast<std::uint64_t>(
           std::min<UInt128>(kPowers[precision] - 1, static_cast<UInt128>(INT64_MAX)))),
       value_max_(kPowers[precision] - 1) {
@@ -43,6 +41,7 @@ NumericDecoder::NumericDecoder(std::uint8_t precision, std::uint8_t scale) noexc
 void NumericDecoder::fill_weight(int weight, Weight& entry) const noexcept {
   constexpr std::uint64_t kHeaderOfNoDigits = 2 * 3 + 1;
   constexpr std::uint64_t kHeaderStep = 2 * 2;
+  const int fraction_bits = cuts_digit() ? kFractionBits : 0;
   constexpr UInt128 kFactorMax = static_cast<UInt128>(INT64_MAX) / kNumericBase;
   int digits = 0;
   for (; digits < 3; ++digits) {
@@ -57,10 +56,10 @@ void NumericDecoder::fill_weight(int weight, Weight& entry) const noexcept {
     }
     UInt128 factor;
     if (exponent >= 0) {
-      factor = kPowers[static_cast<std::size_t>(exponent)] << fraction_bits_;
+      factor = kPowers[static_cast<std::size_t>(exponent)] << fraction_bits;
     } else {
       const UInt128 divisor = kPowers[static_cast<std::size_t>(-exponent)];
-      factor = ((UInt128{1} << fraction_bits_) + divisor - 1) / divisor;
+      factor = ((UInt128{1} << fraction_bits) + divisor - 1) / divisor;
     }
     if (factor > kFactorMax) {
       entry.header_max = 0;

@@ -32,11 +32,15 @@ class NumericDecoder {
   /// Any stored numeric. Shape: `payload` is the varlena without its length header.
   [[nodiscard]] NumericResult decode(std::span<const std::uint8_t> payload) const noexcept;
 
+  /// Whether the scale cuts a stored digit in two: the two compilations of decode_short().
+  [[nodiscard]] bool cuts_digit() const noexcept { return cut_digits_ != 0; }
+
   /// The common case: a varlena with a 1-byte header, a short numeric of at most three stored
   /// digits, and a value of less than 64 bits. False means that decode() must look at it; nothing
   /// else is said. Shape: `header` is the varlena's first byte, `value_end` what it says is the end
   /// of the varlena;
   ///        8 bytes before `value_end` are readable (a tuple's own header is in front of its data).
+  template <bool kCut>
   [[nodiscard]] bool decode_short(std::uint8_t header, const std::uint8_t* value_end,
                                   std::int64_t& value) const noexcept {
     constexpr unsigned kNoDigits = 2 * 3 + 1;     // header byte of 1 + 2 bytes
@@ -53,9 +57,9 @@ class NumericDecoder {
     const std::uint64_t sum = ((word >> 16) & 0xFFFF) * weight.factor[0] +
                               ((word >> 32) & 0xFFFF) * weight.factor[1] +
                               (word >> 48) * weight.factor[2];
-    const std::uint64_t magnitude = sum >> fraction_bits_;
-    if (header > weight.header_max || (sum & fraction_mask_) >= kInexact || magnitude > short_max_)
-        [[unlikely]] {
+    const std::uint64_t magnitude = kCut ? sum >> kFractionBits : sum;
+    if (header > weight.header_max || magnitude > short_max_ ||
+        (kCut && (sum & kFractionMask) >= kInexact)) [[unlikely]] {
       return false;
     }
     const std::uint64_t sign = (word >> kNumericShortSignShift) & 1;
@@ -72,6 +76,7 @@ class NumericDecoder {
     std::uint64_t header_max = 0;  // of the varlena: fewer digits fit
   };
   static constexpr int kFractionBits = 24;
+  static constexpr std::uint64_t kFractionMask = (std::uint64_t{1} << kFractionBits) - 1;
   /// A whole quotient leaves a fraction below this, any other one a larger.
   static constexpr std::uint64_t kInexact = 1U << 14;
 
@@ -81,8 +86,6 @@ class NumericDecoder {
 
   int fraction_groups_;  // stored digits after the point
   int cut_digits_;       // decimal digits of the last of them that lie beyond the scale
-  int fraction_bits_;
-  std::uint64_t fraction_mask_;
   std::uint64_t short_max_;
   base::UInt128 value_max_;
   std::array<Weight, kNumericShortWeightBits + 1> weights_;

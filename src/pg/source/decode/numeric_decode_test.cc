@@ -28,7 +28,9 @@ NumericResult decode_both(const NumericDecoder& decoder, const Bytes& payload, b
     const StoredValue stored = stored_short(payload);
     tuple.insert(tuple.end(), stored.bytes.begin(), stored.bytes.end());
     std::int64_t value = 0;
-    if (decoder.decode_short(stored.bytes[0], tuple.data() + tuple.size(), value)) {
+    const std::uint8_t* end = tuple.data() + tuple.size();
+    if (decoder.cuts_digit() ? decoder.decode_short<true>(stored.bytes[0], end, value)
+                             : decoder.decode_short<false>(stored.bytes[0], end, value)) {
       was_short = true;
       EXPECT_EQ(result.state, NumericState::kValue);
       EXPECT_TRUE(result.value == value);

@@ -60,7 +60,7 @@ void PageDecoder::load(std::span<const TupleBytes> tuples) {
 void PageDecoder::decode_filter_columns() {
   toasted_.clear();
   for (const std::uint16_t column : filter_order_) {
-    columns_[column].begin(group_);
+    columns_[column].begin(group_, toasted_);
   }
   for (std::uint32_t first = 0; first < group_.rows(); first += kBlockRows) {
     walk_filter_columns({nullptr, first, std::min(kBlockRows, group_.rows() - first)});
@@ -91,7 +91,7 @@ void PageDecoder::walk_filter_columns(const RowSet& rows) {
     const std::uint32_t wanted = targets_[column].attribute;
     mark_outputs(wanted);
     walk_.advance(cursor, attribute, wanted, rows, out);
-    columns_[column].decode(group_, cursor, rows, out, toasted_);
+    columns_[column].decode(cursor, rows, out);
     attribute = wanted + 1;
   }
   for (; output < output_order_.size(); ++output) {
@@ -102,7 +102,7 @@ void PageDecoder::walk_filter_columns(const RowSet& rows) {
 void PageDecoder::decode_output_columns(const vector::RowIndex* selection, std::uint32_t count) {
   toasted_.clear();
   for (const std::uint16_t column : output_order_) {
-    columns_[column].begin(group_);
+    columns_[column].begin(group_, toasted_);
   }
   if (selection == nullptr || count == group_.rows()) {
     for (std::uint32_t first = 0; first < group_.rows(); first += kBlockRows) {
@@ -125,7 +125,7 @@ void PageDecoder::walk_output_columns(const RowSet& rows) {
       from = tail;
     }
     walk_.advance(from.cursor, from.attribute, wanted, rows, out);
-    columns_[output_order_[output]].decode(group_, from.cursor, rows, out, toasted_);
+    columns_[output_order_[output]].decode(from.cursor, rows, out);
     tail = {from.cursor, wanted + 1};
   }
 }

@@ -25,8 +25,9 @@ class TupleGroup {
   void load(std::span<const TupleBytes> tuples);
 
   [[nodiscard]] std::uint32_t rows() const noexcept { return rows_; }
+  /// Where the user data of each row begin, and the first bytes behind them.
   [[nodiscard]] const std::uint8_t* const* data() const noexcept { return data_.data(); }
-  [[nodiscard]] const std::uint8_t* end(std::uint32_t row) const noexcept { return end_[row]; }
+  [[nodiscard]] const std::uint8_t* const* ends() const noexcept { return end_.data(); }
 
   /// Whether no tuple lacks `attribute` or has NULL there. May be false although it is so.
   [[nodiscard]] bool is_full(std::uint32_t attribute) const noexcept {
