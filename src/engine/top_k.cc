@@ -21,8 +21,8 @@ namespace {
 constexpr std::uint64_t kSpareRowsMin = kBatchRowsMax;
 }  // namespace
 
-/// Invariant: store holds at most 2 * limit + kSpareRowsMin + kBatchRowsMax rows, and among
-///            them the first `limit` of all consumed. bound, where not 0, is the last of those as of
+/// Invariant: store holds at most 2 * limit + kSpareRowsMin + kBatchRowsMax rows, and among them
+///            the first `limit` of all consumed. bound, where not 0, is the last of those as of
 ///            the last cut().
 struct TopKSink::Impl {
   Impl(const plan::TopKSpec& spec_in, const std::vector<plan::DataType>& input,
