@@ -134,7 +134,8 @@ bool ExchangeLane::ship() {
   return true;
 }
 
-/// The next rows whose page fits a record; a single row that does not is serialized beside the ring.
+/// The next rows whose page fits a record; a single row that does not is serialized beside the
+/// ring.
 void ExchangeLane::cut_slice() {
   std::uint32_t rows = shipped_.count() - next_row_;
   view_slice(rows);

@@ -1,5 +1,5 @@
-// The rows of one stream that go the same way: staged until they fill a record, then written to every
-// ring of the lane.
+// The rows of one stream that go the same way: staged until they fill a record, then written to
+// every ring of the lane.
 #pragma once
 
 #include <cstddef>

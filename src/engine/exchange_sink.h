@@ -14,10 +14,10 @@
 
 namespace sluice::engine {
 
-/// Gather sends every row to the leader, broadcast to every consumer, redistribute to the seat of its
-/// partition: partition = hash of the keys scaled to `partition_count`, seat = the n-th consumer with
-/// n = partition mod consumers. The own seat is a consumer like any other.
-/// A consumer that has no room delays only its own rows until the next batch.
+/// Gather sends every row to the leader, broadcast to every consumer, redistribute to the seat of
+/// its partition: partition = hash of the keys scaled to `partition_count`, seat = the n-th
+/// consumer with n = partition mod consumers. The own seat is a consumer like any other. A consumer
+/// that has no room delays only its own rows until the next batch.
 /// Runs in: the producer seat.   Owns: the stream's end; destroyed before finish() or cancel() it
 /// fails the stream.
 class ExchangeSink final : public FragmentOutput {

@@ -1,5 +1,5 @@
-// A fragment of a plan as the pipelines that run it, in the order of their phases. Pure description:
-// nothing is opened here.
+// A fragment of a plan as the pipelines that run it, in the order of their phases. Pure
+// description: nothing is opened here.
 #pragma once
 
 #include <vector>
@@ -12,8 +12,8 @@ namespace sluice::engine {
 ///   source     a scan, an exchange (read as consumer), or an aggregate or top-K (its results)
 ///   operators  from the source upward: filter, project, limit, join (probed)
 ///   sink       a join (built), aggregate or top-K; null: the fragment's output
-///   guards     joins whose probe side this pipeline lies in, sink included: it never begins once the
-///              build side of one of them turned out empty
+///   guards     joins whose probe side this pipeline lies in, sink included: it never begins once
+///              the build side of one of them turned out empty
 struct PipelineSpec {
   const plan::PlanNode* source = nullptr;
   std::vector<const plan::PlanNode*> operators;
@@ -21,8 +21,8 @@ struct PipelineSpec {
   std::vector<const plan::PlanNode*> guards;
 };
 
-/// `pipelines` run one after the other (DESIGN.md section 6, deadlock rule 3): the build side of a join
-/// before anything of its probe side. `exchanges` are the streams that the fragment consumes.
+/// `pipelines` run one after the other (DESIGN.md section 6, deadlock rule 3): the build side of a
+/// join before anything of its probe side. `exchanges` are the streams that the fragment consumes.
 struct FragmentSpec {
   std::vector<PipelineSpec> pipelines;
   std::vector<const plan::PlanNode*> exchanges;

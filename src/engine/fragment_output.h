@@ -12,8 +12,8 @@ class FragmentOutput : public Sink {
   /// False once nobody wants anything more of this fragment.
   [[nodiscard]] virtual bool wanted() noexcept = 0;
   /// Ends the output without an error although rows are missing. Idempotent.
-  /// Pre: not wanted(); the fragment's sources are closed, so that who waits for the end may take it
-  ///      that nobody reads them any more.
+  /// Pre: not wanted(); the fragment's sources are closed, so that who waits for the end may take
+  ///      it that nobody reads them any more.
   virtual void cancel() noexcept = 0;
 };
 

@@ -109,8 +109,8 @@ bool FragmentTask::guarded(const PipelineSpec& spec) const {
   return false;
 }
 
-/// The operator after the topmost join that matches nothing: below it no row can pass. 0 when there is
-/// none, so that the source runs.
+/// The operator after the topmost join that matches nothing: below it no row can pass. 0 when there
+/// is none, so that the source runs.
 std::size_t FragmentTask::first_live_operator(const PipelineSpec& spec) const {
   for (std::size_t i = spec.operators.size(); i > 0; --i) {
     const PlanNode& node = *spec.operators[i - 1];

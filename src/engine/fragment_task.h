@@ -32,14 +32,15 @@ struct FragmentContext {
 };
 
 /// Phases: the pipelines of build_fragment() in order. Sources, operators and sinks are made when
-/// their pipeline begins, so that a scan opens and a stream starts only then. A join whose build side
-/// is empty ends its own pipeline at once and leaves out those of its probe side; their streams are
-/// closed unstarted.
+/// their pipeline begins, so that a scan opens and a stream starts only then. A join whose build
+/// side is empty ends its own pipeline at once and leaves out those of its probe side; their
+/// streams are closed unstarted.
 /// Errors: any of its parts'; the task is then only to be closed.
 /// Owns:   everything below the output; the output too.
 class FragmentTask final : public Task {
  public:
-  /// Opens nothing. `root` is borrowed from the plan; `output_budget` is what `output` was charged to.
+  /// Opens nothing. `root` is borrowed from the plan; `output_budget` is what `output` was charged
+  /// to.
   FragmentTask(const plan::PlanNode& root, const FragmentContext& context, exchange::Epoch epoch,
                std::unique_ptr<base::MemoryBudget> output_budget,
                std::unique_ptr<FragmentOutput> output);
@@ -83,8 +84,8 @@ class FragmentTask final : public Task {
   std::size_t next_ = 0;
 };
 
-/// Units: bytes that a node may hold which only passes rows on. One batch bounds it, and a field of a
-///        row may be as large as PostgreSQL allows.
+/// Units: bytes that a node may hold which only passes rows on. One batch bounds it, and a field of
+///        a row may be as large as PostgreSQL allows.
 inline constexpr std::size_t kPassingMemoryBytesMax = std::size_t{2} << 30;
 
 }  // namespace sluice::engine

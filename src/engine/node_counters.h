@@ -1,6 +1,7 @@
-// What a plan node did in one seat; shown by EXPLAIN ANALYZE. Lies in shared memory: written by its seat,
-// read by the leader after the seat has ended its tasks. Operators count what they hand out, what they
-// remove and what they hold; the fragment's task counts starts, and rows and batches of scans and exchanges.
+// What a plan node did in one seat; shown by EXPLAIN ANALYZE. Lies in shared memory: written by its
+// seat, read by the leader after the seat has ended its tasks. Operators count what they hand out,
+// what they remove and what they hold; the fragment's task counts starts, and rows and batches of
+// scans and exchanges.
 #pragma once
 
 #include <cstdint>

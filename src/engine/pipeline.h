@@ -36,7 +36,7 @@ class Pipeline {
   /// Errors: the source's.
   void close();
 
-  /// At most one operator above another's input is in the middle of it; nothing flows when finished.
+  /// A running pipeline has a source; once the sink finishes nothing flows any more.
   [[nodiscard]] bool invariants() const noexcept;
 
  private:

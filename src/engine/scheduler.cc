@@ -7,7 +7,8 @@ namespace sluice::engine {
 
 namespace {
 
-// Long enough to pay for a round, short enough to answer a cancel or a START in about a millisecond.
+// Long enough to pay for a round, short enough to answer a cancel or a START in about a
+// millisecond.
 constexpr unsigned kStepBatchesMax = 4;
 
 }  // namespace

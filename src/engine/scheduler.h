@@ -1,5 +1,5 @@
-// The one scheduler of a process: tasks round-robin, the control service between rounds, asleep on the
-// doorbell when nothing is ready.
+// The one scheduler of a process: tasks round-robin, the control service between rounds, asleep on
+// the doorbell when nothing is ready.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,8 @@
 namespace sluice::engine {
 
 /// A round: take the bells, answer control words, step every task once. News that arrives after the
-/// bells were taken rings again, so that a round without progress may park: park() returns at once then.
+/// bells were taken rings again, so that a round without progress may park: park() returns at once
+/// then.
 /// Runs in: every seat. Owns: the tasks.
 class Scheduler {
  public:
@@ -27,8 +28,8 @@ class Scheduler {
   /// Callable from within the control service's poll().
   void spawn(std::unique_ptr<Task> task);
   /// Runs rounds until `until()` holds; it is looked at before every step.
-  /// Errors: those of tasks, control service, interrupts and waker; kPeer once another seat's failure is
-  ///         known. All tasks stay, to be closed.
+  /// Errors: those of tasks, control service, interrupts and waker; kPeer once another seat's
+  ///         failure is known. All tasks stay, to be closed.
   void run(const std::function<bool()>& until);
   [[nodiscard]] bool idle() const noexcept { return tasks_.empty(); }
 

@@ -1,5 +1,5 @@
-// A whole query in one process, for tests: the leader in the test's thread, each worker in a thread of
-// its own with its own Mesh and SeatRuntime over one region.
+// A whole query in one process, for tests: the leader in the test's thread, each worker in a thread
+// of its own with its own Mesh and SeatRuntime over one region.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// One seat's run of one plan: registers every DsmExchange, spawns the fragments that consumers ask for,
-// and, in the leader, pulls the root fragment.
+// One seat's run of one plan: registers every DsmExchange, spawns the fragments that consumers ask
+// for, and, in the leader, pulls the root fragment.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,9 @@
 namespace sluice::engine {
 
 struct SeatOptions {
-  std::size_t operator_memory_bytes = std::size_t{4}
-                                      << 20;  // per operator: work_mem x hash_mem_multiplier
-  std::span<NodeCounters> counters;           // one a node of the plan
+  /// Units: bytes that each operator may hold: work_mem x hash_mem_multiplier.
+  std::size_t operator_memory_bytes = std::size_t{4} << 20;
+  std::span<NodeCounters> counters;  // one a node of the plan
 };
 
 /// Gives the process a chance to notice cancel and other interrupts; called between steps.
@@ -33,16 +33,17 @@ class Interrupts {
 /// Runs in: the leader (pull, restart) and every worker (serve).
 class SeatRuntime {
  public:
-  /// `plan`, `mesh`, `sources` and `interrupts` are borrowed and outlive the runtime. The mesh is sealed
-  /// before pull() or serve(). Without a distributed plan the mesh has one seat and no streams.
+  /// `plan`, `mesh`, `sources` and `interrupts` are borrowed and outlive the runtime. The mesh is
+  /// sealed before pull() or serve(). Without a distributed plan the mesh has one seat and no
+  /// streams.
   SeatRuntime(const plan::PlanSpec& plan, exchange::Mesh& mesh, SourceFactory& sources,
               Interrupts& interrupts, const SeatOptions& options);
   SeatRuntime(const SeatRuntime&) = delete;
   SeatRuntime& operator=(const SeatRuntime&) = delete;
   ~SeatRuntime();
 
-  /// The next batch of the root fragment, or null at its end; parks while there is nothing to do. The batch
-  /// is valid until the next call.
+  /// The next batch of the root fragment, or null at its end; parks while there is nothing to do.
+  /// The batch is valid until the next call.
   /// Errors: the query's error; kPeer when another seat failed first (see Mesh::first_error()).
   /// Runs in: the leader.
   [[nodiscard]] const vector::Batch* pull();
@@ -52,9 +53,9 @@ class SeatRuntime {
   /// Runs in: a worker.
   void serve();
 
-  /// Ends all tasks of this epoch everywhere, waits until every seat has answered, and begins the next. On
-  /// return no seat has a scan open and none opens one before the next pull(): what the seats share of the
-  /// sources can be initialized again.
+  /// Ends all tasks of this epoch everywhere, waits until every seat has answered, and begins the
+  /// next. On return no seat has a scan open and none opens one before the next pull(): what the
+  /// seats share of the sources can be initialized again.
   /// Runs in: the leader.
   void restart();
 

@@ -1,5 +1,5 @@
-// Tables of plain rows as scans, for tests. The seats of a plan share a scan's rows through one cursor,
-// and every opening leaves its mark.
+// Tables of plain rows as scans, for tests. The seats of a plan share a scan's rows through one
+// cursor, and every opening leaves its mark.
 #pragma once
 
 #include <algorithm>

@@ -18,8 +18,8 @@ class Task {
   /// Works off up to about `batches_max` batches.
   /// Errors: whatever ends the query; the task is then only to be closed.
   [[nodiscard]] virtual TaskState step(unsigned batches_max) = 0;
-  /// Closes all sources, also those never begun. An output that is still wanted fails, so that nobody
-  /// takes what has been sent for the whole; one that nobody wants ends quietly. Idempotent.
+  /// Closes all sources, also those never begun. An output that is still wanted fails, so that
+  /// nobody takes what has been sent for the whole; one that nobody wants ends quietly. Idempotent.
   /// Errors: the first of the sources' errors, after all of them were closed.
   virtual void close() = 0;
 };

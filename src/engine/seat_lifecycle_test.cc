@@ -1,0 +1,280 @@
+// What must not run does not, what is started ends, and failures reach the leader.
+#include <gtest/gtest.h>
+#include <utility>
+
+#include "base/error.h"
+#include "engine/seat_crew.h"
+#include "engine/seat_runtime.h"
+#include "plan/plan_builder.h"
+
+namespace sluice::engine::testing {
+namespace {
+
+using plan::ExchangeKind;
+using plan::kInt4;
+using plan::kInt8;
+using plan::PlanNode;
+using plan::PlanSpec;
+
+constexpr std::uint32_t kNumbers = 1;  // 0, 1, 2, ...
+constexpr std::uint32_t kNobody = 2;   // no row
+
+PlanNode scan(std::uint32_t relation) {
+  PlanNode node = plan::build_scan("t", {{"k", kInt4}, {"v", kInt4}}, 1000);
+  node.as<plan::ScanSpec>()->relation = relation;
+  return node;
+}
+
+PlanNode exchange(PlanNode input, std::uint16_t stream, ExchangeKind kind) {
+  const bool keyed = kind == ExchangeKind::kRedistribute;
+  return plan::build_exchange(std::move(input), stream, kind,
+                              keyed ? std::vector<std::uint32_t>{0} : std::vector<std::uint32_t>{});
+}
+
+PlanNode join(PlanNode probe, PlanNode build) {
+  return plan::build_join(std::move(probe), std::move(build), {{0}, {0}}, {0, 3}, 1000);
+}
+
+PlanNode count_of(PlanNode input, plan::AggregatePhase phase) {
+  PlanNode node = plan::build_aggregate(std::move(input), {},
+                                        {{plan::AggregateFunction::kCountStar, 0, kInt8}}, 1);
+  node.as<plan::AggregateSpec>()->phase = phase;
+  return node;
+}
+
+PlanSpec distributed(PlanNode root, std::uint16_t streams, bool leader_computes = true) {
+  PlanSpec plan = plan::build_plan(std::move(root));
+  plan.stream_count = streams;
+  plan.partition_count = 64;
+  plan.distributed = true;
+  plan.leader_computes = leader_computes;
+  return plan;
+}
+
+Rows numbers(std::int64_t count) {
+  Rows rows;
+  for (std::int64_t i = 0; i < count; ++i) {
+    rows.push_back({of(i), of(i * 2)});
+  }
+  return rows;
+}
+
+Tables small_tables(std::int64_t rows = 1000) {
+  Tables tables(50);
+  tables.add(kNumbers, numbers(rows));
+  tables.add(kNobody, {});
+  return tables;
+}
+
+std::vector<const PlanNode*> scans_of(const PlanNode& node) {
+  std::vector<const PlanNode*> found;
+  if (node.as<plan::ScanSpec>() != nullptr) {
+    found.push_back(&node);
+  }
+  for (const PlanNode& input : node.inputs) {
+    for (const PlanNode* scan : scans_of(input)) {
+      found.push_back(scan);
+    }
+  }
+  return found;
+}
+
+/// limit <- gather 0 <- redistribute 1 <- redistribute 2 <- scan: far more rows than the rings
+/// hold.
+PlanSpec stacked(std::uint64_t limit, bool leader_computes) {
+  PlanNode node = exchange(scan(kNumbers), 2, ExchangeKind::kRedistribute);
+  node = plan::build_filter(std::move(node),
+                            plan::compare(plan::Op::kGreaterEqual, plan::column_of(0, kInt4),
+                                          plan::Expr::make_integer(0, kInt4)),
+                            1000);
+  node = exchange(std::move(node), 1, ExchangeKind::kRedistribute);
+  node = exchange(std::move(node), 0, ExchangeKind::kGather);
+  return distributed(plan::build_limit(std::move(node), limit), 3, leader_computes);
+}
+
+TEST(SeatLaziness, ARuntimeThatNobodyPullsOpensNothing) {
+  Tables tables = small_tables();
+  SeatCrew crew(stacked(1, true), tables, {3, 3});
+  crew.finish();
+  EXPECT_EQ(tables.opened(), 0U);
+  for (std::uint16_t stream = 0; stream < 3; ++stream) {
+    EXPECT_EQ(crew.stream(stream).starts, 0U);
+  }
+  EXPECT_TRUE(crew.errors().empty());
+}
+
+TEST(SeatLaziness, AnEmptyBuildSideLeavesTheWholeProbeSideAlone) {
+  // The probe side holds a join of its own, an aggregate and three streams.
+  PlanNode inner = join(exchange(scan(kNumbers), 2, ExchangeKind::kRedistribute),
+                        exchange(scan(kNumbers), 3, ExchangeKind::kBroadcast));
+  PlanNode grouped = plan::build_aggregate(std::move(inner), {0, 1}, {}, 1000);
+  PlanNode outer = join(exchange(std::move(grouped), 1, ExchangeKind::kRedistribute),
+                        exchange(scan(kNobody), 4, ExchangeKind::kRedistribute));
+  PlanNode root = count_of(exchange(count_of(std::move(outer), plan::AggregatePhase::kPartial), 0,
+                                    ExchangeKind::kGather),
+                           plan::AggregatePhase::kFinal);
+  root.as<plan::AggregateSpec>()->calls[0].column = 0;
+  for (const std::uint16_t seats : {1, 2, 3, 5}) {
+    Tables tables = small_tables();
+    SeatCrew crew(distributed(root, 5), tables, {seats, seats});
+    const Rows rows = crew.drain();
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_TRUE(rows[0][0].integer == 0);
+    crew.finish();
+    const std::vector<const PlanNode*> scans = scans_of(crew.plan().root);
+    ASSERT_EQ(scans.size(), 3U);
+    EXPECT_EQ(tables.of(scans[0]->id).opened, 0U);
+    EXPECT_EQ(tables.of(scans[1]->id).opened, 0U);
+    EXPECT_EQ(tables.of(scans[2]->id).opened, seats);
+    EXPECT_EQ(crew.counters(scans[0]->id).starts, 0U);
+    EXPECT_EQ(crew.counters(scans[2]->id).starts, seats);
+    for (const std::uint16_t stream : {1, 2, 3}) {
+      EXPECT_EQ(crew.stream(stream).starts, 0U) << stream;
+    }
+    EXPECT_NE(crew.stream(4).starts, 0U);
+    EXPECT_TRUE(crew.errors().empty());
+  }
+}
+
+TEST(SeatLaziness, AnEmptyBuildSideInsideOneFragmentOpensNoProbeScan) {
+  PlanNode inner = join(scan(kNumbers), scan(kNumbers));
+  PlanNode root = join(std::move(inner), scan(kNobody));
+  Tables tables = small_tables();
+  SeatCrew crew(plan::build_plan(std::move(root)), tables, {1, 1});
+  EXPECT_TRUE(crew.drain().empty());
+  EXPECT_EQ(tables.opened(), 1U);
+}
+
+TEST(SeatLaziness, LimitCancelsWhatItStartedDownThreeExchanges) {
+  constexpr std::int64_t kRows = 200'000;
+  for (const bool leader_computes : {true, false}) {
+    for (const std::uint16_t seats : {1, 2, 4}) {
+      Tables tables = small_tables(kRows);
+      SeatCrew crew(stacked(1, leader_computes), tables, {seats, seats});
+      EXPECT_EQ(crew.drain().size(), 1U);
+      crew.leader().restart();  // returns only once every seat has answered
+      EXPECT_TRUE(crew.mesh().quiescent());
+      EXPECT_EQ(tables.open_now(), 0);
+      const base::NodeId scan = scans_of(crew.plan().root)[0]->id;
+      EXPECT_GT(tables.of(scan).opened, 0U);
+      EXPECT_LT(tables.of(scan).next_row, static_cast<std::size_t>(kRows));
+      crew.finish();
+      EXPECT_TRUE(crew.errors().empty());
+      EXPECT_EQ(crew.peer_errors(), 0U);
+    }
+  }
+}
+
+TEST(SeatRestart, EveryRunGivesAllRowsAlthoughOthersWereCutShort) {
+  constexpr std::int64_t kRows = 20'000;
+  PlanNode root = exchange(join(exchange(scan(kNumbers), 1, ExchangeKind::kRedistribute),
+                                exchange(scan(kNumbers), 2, ExchangeKind::kRedistribute)),
+                           0, ExchangeKind::kGather);
+  const PlanSpec plan = distributed(std::move(root), 3, false);
+  for (const std::uint16_t seats : {1, 3}) {
+    Tables tables = small_tables(kRows);
+    SeatCrew crew(plan, tables, {seats, seats});
+    for (int run = 0; run < 8; ++run) {
+      if (run % 2 == 0) {
+        for (int batch = 0; batch < run / 2; ++batch) {
+          EXPECT_NE(crew.leader().pull(), nullptr);
+        }
+      } else {
+        std::set<base::Int128> seen;
+        for (const Row& row : crew.drain()) {
+          EXPECT_TRUE(row[1].integer == row[0].integer * 2);
+          EXPECT_TRUE(seen.insert(row[0].integer).second);
+        }
+        EXPECT_EQ(seen.size(), static_cast<std::size_t>(kRows));
+      }
+      crew.leader().restart();
+      tables.rewind();
+    }
+    crew.finish();
+    EXPECT_TRUE(crew.errors().empty());
+    EXPECT_EQ(crew.peer_errors(), 0U);
+  }
+}
+
+TEST(SeatFailure, AWorkersErrorReachesTheLeaderAsAPeers) {
+  for (const bool leader_computes : {true, false}) {
+    Tables tables = small_tables(200'000);
+    SeatCrew crew(stacked(1'000'000, leader_computes), tables, {4, 4});
+    tables.of(scans_of(crew.plan().root)[0]->id).fails = true;
+    try {
+      (void)crew.drain();
+      FAIL() << "the leader has not noticed";
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.kind(), base::ErrorKind::kPeer);
+    }
+    // A failure of ours by now: what PostgreSQL's leader does after any error.
+    crew.mesh().fail(base::ErrorKind::kPeer, "");
+    crew.finish();
+    ASSERT_FALSE(crew.errors().empty());
+    EXPECT_EQ(crew.errors()[0], "division by zero");
+    EXPECT_EQ(crew.mesh().first_error().message, "division by zero");
+  }
+}
+
+TEST(SeatFailure, TheLeadersOwnErrorStopsTheWorkers) {
+  Tables tables = small_tables(200'000);
+  SeatCrew crew(stacked(1'000'000, true), tables, {3, 3});
+  tables.of(scans_of(crew.plan().root)[0]->id).fails_leader = true;
+  try {
+    (void)crew.drain();
+    FAIL() << "the error is lost";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.kind(), base::ErrorKind::kQuery);
+    EXPECT_EQ(error.message(), "division by zero");
+    crew.mesh().fail(error.kind(), error.message());
+  }
+  crew.finish();  // joins the workers
+  EXPECT_TRUE(crew.errors().empty());
+}
+
+TEST(SeatFailure, ASeatThatVanishesEndsTheQuery) {
+  Tables tables = small_tables(200'000);
+  SeatCrew crew(stacked(1'000'000, false), tables, {3, 3});
+  EXPECT_NE(crew.leader().pull(), nullptr);
+  crew.mesh().mark_dead(base::SeatIndex(2));  // as its exit callback would
+  EXPECT_THROW((void)crew.drain(), base::Error);
+  crew.mesh().fail(base::ErrorKind::kPeer, "");
+  crew.finish();
+}
+
+TEST(SeatClose, ClosingInTheMiddleOfAResultIsQuietAndFinal) {
+  for (const bool leader_computes : {true, false}) {
+    Tables tables = small_tables(200'000);
+    SeatCrew crew(stacked(1'000'000, leader_computes), tables, {3, 3});
+    EXPECT_NE(crew.leader().pull(), nullptr);
+    crew.leader().close();
+    crew.leader().close();
+    crew.finish();
+    EXPECT_TRUE(crew.errors().empty());
+  }
+}
+
+TEST(SeatCounters, NodesCountWhatTheyHandToTheirParents) {
+  constexpr std::int64_t kRows = 5000;
+  PlanNode root = exchange(join(exchange(scan(kNumbers), 1, ExchangeKind::kRedistribute),
+                                exchange(scan(kNumbers), 2, ExchangeKind::kBroadcast)),
+                           0, ExchangeKind::kGather);
+  Tables tables = small_tables(kRows);
+  SeatCrew crew(distributed(std::move(root), 3), tables, {3, 3});
+  EXPECT_EQ(crew.drain().size(), static_cast<std::size_t>(kRows));
+  crew.finish();
+  const PlanNode& gather = crew.plan().root;
+  const PlanNode& joined = gather.inputs[0];
+  EXPECT_EQ(crew.counters(gather.id).rows, static_cast<std::uint64_t>(kRows));
+  EXPECT_EQ(crew.counters(gather.id).starts, 1U);
+  EXPECT_EQ(crew.counters(joined.id).rows, static_cast<std::uint64_t>(kRows));
+  EXPECT_EQ(crew.counters(joined.id).starts, 3U);
+  EXPECT_EQ(crew.counters(joined.inputs[0].id).rows, static_cast<std::uint64_t>(kRows));
+  EXPECT_EQ(crew.counters(joined.inputs[1].id).rows, static_cast<std::uint64_t>(3 * kRows));
+  EXPECT_EQ(crew.counters(joined.inputs[0].inputs[0].id).rows, static_cast<std::uint64_t>(kRows));
+  EXPECT_EQ(crew.stream(1).rows, static_cast<std::uint64_t>(kRows));
+  EXPECT_EQ(crew.stream(2).rows, static_cast<std::uint64_t>(3 * kRows));
+}
+
+}  // namespace
+}  // namespace sluice::engine::testing
