@@ -1,5 +1,5 @@
-// Takes values from untrusted bytes, little-endian. No read goes beyond the end, and nothing is allocated on
-// the word of a count or a length before the bytes for it are known to be there.
+// Takes values from untrusted bytes, little-endian. No read goes beyond the end, and nothing is
+// allocated on the word of a count or a length before the bytes for it are known to be there.
 #pragma once
 
 #include <cstddef>

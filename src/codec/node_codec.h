@@ -1,5 +1,5 @@
-// Plan nodes as bytes, a node before its inputs. What follows from a node is not written: its id is its
-// place, its output types are derived, the number of its inputs is its kind's.
+// Plan nodes as bytes, a node before its inputs. What follows from a node is not written: its id is
+// its place, its output types are derived, the number of its inputs is its kind's.
 #pragma once
 
 #include "codec/byte_reader.h"

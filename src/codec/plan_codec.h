@@ -1,5 +1,5 @@
-// PlanSpec <-> bytes. Both ends are the same build (the version is checked all the same); the bytes lie
-// in shared memory and in PostgreSQL's plan cache.
+// PlanSpec <-> bytes. Both ends are the same build (the version is checked all the same); the bytes
+// lie in shared memory and in PostgreSQL's plan cache.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@ namespace sluice::codec {
 
 /// Runs nothing. The plan that comes back has passed plan::validate_plan() and
 /// plan::validate_deadlock_rules(), and encodes to the same bytes.
-/// Errors: kCorrupt for truncated, trailing, corrupted or foreign-version bytes, never a crash; depth,
-///         counts and lengths are checked before anything is allocated for them.
+/// Errors: kCorrupt for truncated, trailing, corrupted or foreign-version bytes, never a crash;
+///         depth, counts and lengths are checked before anything is allocated for them.
 [[nodiscard]] plan::PlanSpec decode(std::span<const std::byte> bytes);
 
 }  // namespace sluice::codec

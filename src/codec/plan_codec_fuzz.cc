@@ -1,5 +1,6 @@
-// Feeds arbitrary bytes to decode(), both as they are and behind a header that fits them, so that the fuzzer
-// need not guess the checksum. What decodes must encode to bytes that decode to the same plan.
+// Feeds arbitrary bytes to decode(), both as they are and behind a header that fits them, so that
+// the fuzzer need not guess the checksum. What decodes must encode to bytes that decode to the same
+// plan.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

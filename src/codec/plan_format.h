@@ -17,7 +17,8 @@ inline constexpr std::size_t kHeaderBytes = 24;
 inline constexpr std::size_t kLengthAt = 8;
 inline constexpr std::size_t kChecksumAt = 16;
 
-/// FNV-1a of 64 bits: each step is a bijection of the state, so no change within one byte goes unseen.
+/// FNV-1a of 64 bits: each step is a bijection of the state, so no change within one byte goes
+/// unseen.
 [[nodiscard]] constexpr std::uint64_t checksum_of(std::span<const std::byte> bytes) noexcept {
   std::uint64_t state = 0xCBF29CE484222325;
   for (const std::byte byte : bytes) {

@@ -21,9 +21,10 @@ enum class TypeKind : std::uint8_t {
   kBpchar = 9,     // char(n): bytes as stored, trailing blanks do not count in comparisons
 };
 
-/// Shape: a decimal holds `precision` (1..38) digits, `scale` (0..38) of them after the point. Up to
-///        kDecimal64Digits it is a 64-bit integer, beyond a 128-bit one. precision is a bound derived
-///        from the declared types, capped at 38: a value that does not fit at run time abandons the run.
+/// Shape: a decimal holds `precision` (1..38) digits, `scale` (0..38) of them after the point. Up
+///        to kDecimal64Digits it is a 64-bit integer, beyond a 128-bit one. precision is a bound
+///        derived from the declared types, capped at 38: a value that does not fit at run time
+///        abandons the run.
 struct DataType {
   TypeKind kind = TypeKind::kBool;
   std::uint8_t precision = 0;
@@ -58,8 +59,8 @@ struct DataType {
   friend constexpr auto operator<=>(const DataType&, const DataType&) noexcept = default;
 };
 
-/// Whether equal values of both types have equal bytes, so that they compare and hash alike: the same type
-/// but for the digits that a decimal holds within its width.
+/// Whether equal values of both types have equal bytes, so that they compare and hash alike: the
+/// same type but for the digits that a decimal holds within its width.
 [[nodiscard]] constexpr bool same_representation(const DataType& a, const DataType& b) noexcept {
   return a.kind == b.kind && a.scale == b.scale && a.is_decimal64() == b.is_decimal64();
 }

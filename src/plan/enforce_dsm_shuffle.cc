@@ -39,7 +39,7 @@ bool wants_single(const PlanNode& node) {
          (aggregate != nullptr && aggregate->group_keys.empty());
 }
 
-/// A single result below a join would need a fragment that runs in one seat only: no procedure does.
+/// A single result below a join would need a fragment that runs in one seat: no procedure does.
 bool can_distribute(const PlanNode& node, bool at_root) {
   const auto* aggregate = node.as<AggregateSpec>();
   if ((!at_root && wants_single(node)) || (aggregate != nullptr && depends_on_order(*aggregate))) {

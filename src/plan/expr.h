@@ -54,8 +54,8 @@ enum class Op : std::uint8_t {
   kCast = 60,
 };
 
-/// A value of `Expr::type`. Shape: integers, dates, timestamps, bools and scaled decimals in `integer`;
-/// a NaN decimal is base::kInt128Max.
+/// A value of `Expr::type`. Shape: integers, dates, timestamps, bools and scaled decimals in
+/// `integer`; a NaN decimal is base::kInt128Max.
 struct Constant {
   bool is_null = false;
   base::Int128 integer = 0;

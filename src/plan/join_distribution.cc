@@ -14,7 +14,7 @@ using Columns = std::vector<std::uint32_t>;
 constexpr double kMoveCost = 2;
 constexpr double kBuildCost = 2;
 
-/// Where the rows of both sides meet. Keys: the side's rows are moved by their hash; none: they stay.
+/// Where the rows of both sides meet. A side with keys is moved by their hash, one without stays.
 struct Meeting {
   std::optional<Columns> probe_keys;
   std::optional<Columns> build_keys;
@@ -116,8 +116,8 @@ class MeetingChoice {
   Meeting best_;
 };
 
-/// Where the join shows the columns of its sides; a key is shown wherever its partner is, for they are
-/// equal and hash alike.
+/// Where the join shows the columns of its sides; a key is shown wherever its partner is, for they
+/// are equal and hash alike.
 ColumnPositions joined_positions(const HashJoinSpec& join, std::size_t probe_columns,
                                  std::size_t build_columns) {
   ColumnPositions positions = positions_of(join.outputs, probe_columns + build_columns);
@@ -150,7 +150,7 @@ Placed place_join(PlanNode join, Placed probe, Placed build, const JoinCosts& co
   }
   const std::size_t probe_columns = probe.node.output.size();
   const ColumnPositions positions = joined_positions(spec, probe_columns, build.node.output.size());
-  // A joined row is where its probe row was, and where its build row was unless that was everywhere.
+  // A joined row is where its probe row was, and where its build row was if that was one seat.
   std::vector<Distribution> met = std::move(probe.delivered);
   for (Distribution& hashed : build.delivered) {
     if (hashed.kind == DistributionKind::kHashed) {

@@ -12,9 +12,10 @@ struct JoinCosts {
   std::uint64_t broadcast_bytes_max = 0;  // of one copy of the build side
 };
 
-/// `join` with the exchanges that it needs above `probe` and `build`: none where both are hashed alike on
-/// join keys, otherwise the cheapest of moving one side to where the other is hashed, moving both, and
-/// handing the build side to every seat. Cheap means bytes moved and built in all seats together.
+/// `join` with the exchanges that it needs above `probe` and `build`: none where both are hashed
+/// alike on join keys, otherwise the cheapest of moving one side to where the other is hashed,
+/// moving both, and handing the build side to every seat. Cheap means bytes moved and built in all
+/// seats together.
 /// Shape: `join` is a HashJoin without inputs; neither side is single or replicated.
 [[nodiscard]] Placed place_join(PlanNode join, Placed probe, Placed build, const JoinCosts& costs);
 

@@ -1,4 +1,5 @@
-// Bounds that every plan keeps, so that walking, printing and decoding one costs a bounded stack and memory.
+// Bounds that every plan keeps, so that walking, printing and decoding one costs a bounded stack
+// and memory.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// A rewritten subtree and where its rows are: what EnforceDsmShuffle hands from a node to the one above.
-// Runs in the planner.
+// A rewritten subtree and where its rows are: what EnforceDsmShuffle hands from a node to the one
+// above. Runs in the planner.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace sluice::plan {
 
-/// Shape: every element of `delivered` holds at the same time, for a join leaves its rows hashed by the
-///        keys of either side; none at all means random.
+/// Shape: every element of `delivered` holds at the same time, for a join leaves its rows hashed by
+///        the keys of either side; none at all means random.
 struct Placed {
   PlanNode node;
   std::vector<Distribution> delivered;

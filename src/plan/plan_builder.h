@@ -1,5 +1,5 @@
-// Builds plan trees by hand, for tests. Every function derives the node's output types, so that a wrong
-// tree fails where it is written down.
+// Builds plan trees by hand, for tests. Every function derives the node's output types, so that a
+// wrong tree fails where it is written down.
 #pragma once
 
 #include <algorithm>

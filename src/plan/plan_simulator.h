@@ -1,5 +1,5 @@
-// Runs a plan over small made-up tables, seat by seat and without any engine, for tests: what a distributed
-// plan must give is what its one-process plan gives.
+// Runs a plan over small made-up tables, seat by seat and without any engine, for tests: what a
+// distributed plan must give is what its one-process plan gives.
 #pragma once
 
 #include <algorithm>

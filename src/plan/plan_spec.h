@@ -83,8 +83,8 @@ struct AggregateCall {
   friend bool operator==(const AggregateCall&, const AggregateCall&) = default;
 };
 
-/// Output: the group keys in order, then one column a call. Without keys exactly one row comes out of
-/// kSingle and kFinal, and one a seat out of kPartial. NULL keys form one group.
+/// Output: the group keys in order, then one column a call. Without keys exactly one row comes out
+/// of kSingle and kFinal, and one a seat out of kPartial. NULL keys form one group.
 struct AggregateSpec {
   AggregatePhase phase = AggregatePhase::kSingle;
   std::vector<std::uint32_t> group_keys;
@@ -180,8 +180,8 @@ void validate_plan(const PlanSpec& plan);
 /// Errors: kInternal for a number without a value, or with one that is no constant of its type.
 void bind_params(PlanSpec& plan, const std::vector<Expr>& values);
 
-/// Every DsmExchange below and including `root`, in preorder: the walk by which both the leader and the
-/// workers register their procedures.
+/// Every DsmExchange below and including `root`, in preorder: the walk by which both the leader and
+/// the workers register their procedures.
 [[nodiscard]] std::vector<const PlanNode*> collect_dsm_exchanges(const PlanNode& root);
 
 }  // namespace sluice::plan

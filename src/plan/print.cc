@@ -49,7 +49,8 @@ Names scan_names(const ScanSpec& scan) {
   return names;
 }
 
-/// Of all columns of the inputs, one after the other: what conditions and outputs of a node refer to.
+/// Of all columns of the inputs, one after the other: what conditions and outputs of a node refer
+/// to.
 Names input_names(const PlanNode& node) {
   Names names;
   for (const PlanNode& input : node.inputs) {

@@ -18,8 +18,8 @@ class RandomPlan {
  public:
   explicit RandomPlan(std::uint64_t seed) : random_(seed) {}
 
-  /// Shape: a limit stands at the root only, and a top-K sorts by all columns, so that the rows of every
-  ///        other node do not depend on the order of its input's.
+  /// Shape: a limit stands at the root only, and a top-K sorts by all columns, so that the rows of
+  ///        every other node do not depend on the order of its input's.
   [[nodiscard]] PlanSpec make() {
     PlanNode root = node(1 + below(5), true);
     if (below(4) == 0) {

@@ -1,4 +1,5 @@
-// EnforceDsmShuffle against random plans: the distributed plan keeps every rule and gives the same rows.
+// EnforceDsmShuffle against random plans: the distributed plan keeps every rule and gives the same
+// rows.
 #include "plan/random_plan.h"
 
 #include <gtest/gtest.h>

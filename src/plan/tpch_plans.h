@@ -1,5 +1,5 @@
-// Plans of TPC-H queries as lowering hands them to EnforceDsmShuffle, with the row counts of scale factor 1;
-// for tests.
+// Plans of TPC-H queries as lowering hands them to EnforceDsmShuffle, with the row counts of scale
+// factor 1; for tests.
 #pragma once
 
 #include <utility>

@@ -1,5 +1,5 @@
-// The rules of DESIGN.md section 6 that a plan can break. Rule 3 is kept by the operators themselves, as
-// long as the hash join is the only one with two inputs.
+// The rules of DESIGN.md section 6 that a plan can break. Rule 3 is kept by the operators
+// themselves, as long as the hash join is the only one with two inputs.
 #include <string>
 
 #include "base/error.h"
@@ -37,7 +37,8 @@ class DeadlockRules {
   }
 
  private:
-  /// The leader's part. It runs in one seat, so that a scan or a join in it would lose the other seats' rows.
+  /// The leader's part. It runs in one seat, so that a scan or a join in it would lose the other
+  /// seats' rows.
   void validate_root_fragment(const PlanNode& node) {
     if (is_exchange(node, ExchangeKind::kGather)) {
       return validate_exchange(node);

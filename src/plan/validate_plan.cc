@@ -1,4 +1,5 @@
-// What holds for every plan, distributed or not; the codec relies on it for bytes it does not trust.
+// What holds for every plan, distributed or not; the codec relies on it for bytes it does not
+// trust.
 #include <cmath>
 #include <string>
 
@@ -30,7 +31,8 @@ class PlanValidator {
     }
   }
 
-  // Children before their parent, so that derive_output() sees outputs that hold; numbers in preorder.
+  // Children before their parent, so that derive_output() sees outputs that hold; numbers in
+  // preorder.
   void validate_node(const PlanNode& node, std::size_t depth) {
     require(depth <= kPlanDepthMax, "nested too deeply");
     require(nodes_ < kPlanNodesMax, "too many nodes");
