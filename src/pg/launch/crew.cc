@@ -33,6 +33,10 @@ using exchange::StreamAudience;
 
 constexpr const char* kWorkerEntryPoint = "sluice_worker_main";
 
+/// Larger rings than this only cost: the server commits a segment's pages when it creates it, and a
+/// ring that outgrows the cache is read from memory.
+constexpr std::uint32_t kRingBytesUseful = 256 * 1024;
+
 /// This library's own file, so that a worker loads the same one however this session found it.
 const char* library_path() {
   Dl_info info;
@@ -61,7 +65,8 @@ MeshConfig fit_mesh(const plan::PlanSpec& plan, const CrewOptions& options) {
     config.seats = static_cast<std::uint16_t>(seats);
     config.ring_bytes = config.streams.empty()
                             ? exchange::kRingBytesMin
-                            : exchange::ring_bytes_for(config, options.exchange_bytes_max);
+                            : std::min(exchange::ring_bytes_for(config, options.exchange_bytes_max),
+                                       kRingBytesUseful);
     if (config.ring_bytes != 0) {
       return config;
     }
