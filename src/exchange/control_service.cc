@@ -76,8 +76,8 @@ void ControlService::answer(StreamId stream, Epoch epoch) noexcept {
       return;
     }
     closed.insert(consumer);
-    // OPEN: a StreamOutput is at work and answers when it has come to its end. A word of a later epoch is not
-    // ours to answer yet.
+    // OPEN: a StreamOutput is at work and answers when it has come to its end. A word of a later
+    // epoch is not ours to answer yet.
     if (have_of(physical, epoch) != HaveState::kOpen &&
         (word_epoch(want) == epoch || word_epoch(want) == kEpochForever)) {
       state.answer_closed(physical, epoch);

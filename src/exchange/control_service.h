@@ -9,8 +9,8 @@
 namespace sluice::exchange {
 
 /// Level-triggered: it reads the want words, so a message cannot be lost, queued or reordered.
-/// A StartStream of the current epoch starts the procedure once; a CancelStream is answered CLOSED here
-/// unless a StreamOutput is at work, which then answers itself; an old epoch is ignored.
+/// A StartStream of the current epoch starts the procedure once; a CancelStream is answered CLOSED
+/// here unless a StreamOutput is at work, which then answers itself; an old epoch is ignored.
 /// Runs in: every seat, between the scheduler's steps. Never blocks.
 class ControlService {
  public:
@@ -18,8 +18,8 @@ class ControlService {
   ControlService(Mesh& mesh, StreamRegistry& registry);
 
   /// Returns how many procedures were started.
-  /// Errors: those of StreamProcedure::start; the stream is failed before they leave. What a StreamOutput
-  ///         of this seat could not throw: kCorrupt, kAbandon.
+  /// Errors: those of StreamProcedure::start; the stream is failed before they leave. What a
+  ///         StreamOutput of this seat could not throw: kCorrupt, kAbandon.
   unsigned poll();
 
  private:

@@ -32,8 +32,8 @@ HaveState have_in(std::uint64_t word, base::Epoch epoch) noexcept {
 bool raise_word(SharedWord& word, std::uint64_t value) noexcept {
   std::uint64_t seen = word.load(std::memory_order_relaxed);
   while (seen < value) {
-    // Release: pairs with the acquire loads of want and have in the stream's ends, ControlService and
-    // Mesh::quiescent.
+    // Release: pairs with the acquire loads of want and have in the stream's ends, ControlService
+    // and Mesh::quiescent.
     if (word.compare_exchange_weak(seen, value, std::memory_order_release,
                                    std::memory_order_relaxed)) {
       return true;
@@ -50,8 +50,8 @@ bool answer_is_due(std::uint64_t want, std::uint64_t have, base::Epoch epoch) no
   if (want_in(want, epoch) == WantState::kNone || answer == HaveState::kClosed) {
     return false;
   }
-  // A dead consumer's CLOSE holds in every epoch and is said only once: where the producer did not run
-  // there is nothing to answer.
+  // A dead consumer's CLOSE holds in every epoch and is said only once: where the producer did not
+  // run there is nothing to answer.
   return !(word_epoch(want) == kEpochForever && answer == HaveState::kNone);
 }
 

@@ -30,8 +30,8 @@ inline constexpr base::Epoch kEpochForever{0xFFFFFFFF};
   return base::Epoch(static_cast<std::uint32_t>(word >> 32));
 }
 
-/// What a word says to somebody in `epoch`: an older word says nothing yet, a newer one that `epoch` is
-/// over. States that no seat writes read as the last state.
+/// What a word says to somebody in `epoch`: an older word says nothing yet, a newer one that
+/// `epoch` is over. States that no seat writes read as the last state.
 [[nodiscard]] WantState want_in(std::uint64_t word, base::Epoch epoch) noexcept;
 [[nodiscard]] HaveState have_in(std::uint64_t word, base::Epoch epoch) noexcept;
 

@@ -7,9 +7,9 @@
 //       set the latch                        4 wait on the latch
 //                                            5 state = RUNNING
 //
-// In the one order of all seq_cst operations either 2 of the ringer comes before 3 of the sleeper, which
-// then sees the bit, or 2 of the sleeper comes before 3 of the ringer, which then sets the latch. The latch
-// was reset before PARKED was stored, so that setting it is not undone.
+// In the one order of all seq_cst operations either 2 of the ringer comes before 3 of the sleeper,
+// which then sees the bit, or 2 of the sleeper comes before 3 of the ringer, which then sets the
+// latch. The latch was reset before PARKED was stored, so that setting it is not undone.
 #pragma once
 
 #include <cstdint>
@@ -30,10 +30,11 @@ class Doorbell {
   Doorbell(std::span<BellLine> lines, SeatIndex self, Waker& waker) noexcept
       : lines_(lines), self_(self), waker_(&waker) {}
 
-  /// Tells `peer`, which may be this seat itself, that there is news. Returns whether its latch was set.
+  /// Tells `peer`, which may be this seat itself, that there is news. Returns whether its latch was
+  /// set.
   bool ring(SeatIndex peer) noexcept;
-  /// Whether somebody rang since the last call; clears what it saw. What was published before those rings
-  /// is visible afterwards.
+  /// Whether somebody rang since the last call; clears what it saw. What was published before those
+  /// rings is visible afterwards.
   [[nodiscard]] bool take() noexcept;
   /// Sleeps unless a bell has rung since the last take(). May return early: look at the words.
   /// Errors: the waker's; the seat counts as running then.

@@ -1,4 +1,5 @@
-// What the first failing seat leaves for the leader. Later failures are consequences and stay silent.
+// What the first failing seat leaves for the leader. Later failures are consequences and stay
+// silent.
 #pragma once
 
 #include <string>
@@ -20,8 +21,8 @@ struct FirstError {
 
 enum class ErrorSlotState : std::uint32_t { kEmpty = 0, kClaimed = 1, kWritten = 2 };
 
-/// Records a failure unless another one was first; returns whether it was the first. The message is cut to
-/// kErrorMessageBytesMax, not within a UTF-8 character.
+/// Records a failure unless another one was first; returns whether it was the first. The message is
+/// cut to kErrorMessageBytesMax, not within a UTF-8 character.
 [[nodiscard]] bool record_first_error(FirstErrorSlot& slot, SeatIndex seat, base::ErrorKind kind,
                                       std::string_view message) noexcept;
 

@@ -22,8 +22,8 @@ bool Membership::join(SeatIndex seat) noexcept {
     if ((seen & kSealed) != 0 || dead().contains(seat)) {
       return false;
     }
-    // Release: pairs with the acquire in joined() and seal(): what the joiner set up is visible to the
-    // leader.
+    // Release: pairs with the acquire in joined() and seal(): what the joiner set up is visible to
+    // the leader.
   } while (!line_->membership.compare_exchange_weak(seen, seen | bit, std::memory_order_acq_rel,
                                                     std::memory_order_relaxed));
   return true;

@@ -1,5 +1,5 @@
-// Who takes part: workers join until the leader seals. One word; bit 0 is the seal, because the leader, seat
-// 0, is always a member and needs no bit.
+// Who takes part: workers join until the leader seals. One word; bit 0 is the seal, because the
+// leader, seat 0, is always a member and needs no bit.
 #pragma once
 
 #include "exchange/ring_layout.h"

@@ -102,9 +102,9 @@ void Mesh::advance_epoch() noexcept {
 }
 
 bool Mesh::quiescent() const noexcept {
-  // One pass over the words is no snapshot: a stream may be started behind the reader while the stream that
-  // caused it is closed in front. The words only grow, so two passes with the same sum saw the same words,
-  // and these stood together at the moment between the passes.
+  // One pass over the words is no snapshot: a stream may be started behind the reader while the
+  // stream that caused it is closed in front. The words only grow, so two passes with the same sum
+  // saw the same words, and these stood together at the moment between the passes.
   const Epoch now = epoch();
   base::UInt128 sum_before = 0;
   for (bool first = true;; first = false) {

@@ -32,8 +32,8 @@ struct MeshConfig {
 inline constexpr std::uint32_t kRingBytesMin = 4096;
 inline constexpr std::uint32_t kRingBytesMax = 1024 * 1024;
 
-/// Units: bytes that a region for `config` takes, every ring included (rings are handed out only when
-///        their stream starts, so what never starts is never touched).
+/// Units: bytes that a region for `config` takes, every ring included (rings are handed out only
+///        when their stream starts, so what never starts is never touched).
 [[nodiscard]] std::size_t mesh_bytes(const MeshConfig& config) noexcept;
 
 /// The largest ring_bytes for which mesh_bytes() stays within `region_bytes_max`; 0 when not even
@@ -78,8 +78,9 @@ class Mesh {
   [[nodiscard]] Epoch epoch() const noexcept;
   /// The next generation of every stream. Runs in: the leader, when quiescent().
   void advance_epoch() noexcept;
-  /// No stream of this epoch is without its final answer (CLOSED), wherever it was started or cancelled,
-  /// and no StreamOutput of it is unfinished. The leader's bell rings when an answer arrives.
+  /// No stream of this epoch is without its final answer (CLOSED), wherever it was started or
+  /// cancelled, and no StreamOutput of it is unfinished. The leader's bell rings when an answer
+  /// arrives.
   [[nodiscard]] bool quiescent() const noexcept;
   /// Tells every worker to leave. Runs in: the leader; implied by its death.
   void close_query() noexcept;
@@ -90,14 +91,15 @@ class Mesh {
   /// Returns whether this was the first one.
   bool fail(base::ErrorKind kind, std::string_view message) noexcept;
   [[nodiscard]] FirstError first_error() const;
-  /// Marks every stream of `seat` as dead and rings every bell. Callable from an exit callback: touches
-  /// only shared words and the waker. Idempotent.
+  /// Marks every stream of `seat` as dead and rings every bell. Callable from an exit callback:
+  /// touches only shared words and the waker. Idempotent.
   void mark_dead(SeatIndex seat) noexcept;
 
   // ---- sleeping ----
   /// Whether somebody rang since the last call; clears what it saw.
   [[nodiscard]] bool take_bells() noexcept;
-  /// Sleeps until a bell rings; returns at once when one has since the last take_bells(). May return early.
+  /// Sleeps until a bell rings; returns at once when one has since the last take_bells(). May
+  /// return early.
   /// Errors: the waker's.
   void park();
   /// Rings the bell of every other member (a change of state that is not a stream's).

@@ -175,7 +175,8 @@ void MeshState::throw_deferred() {
 
 void MeshState::answer_closed(PhysicalStream& stream, Epoch epoch) noexcept {
   SharedWord& have = stream.producer_control.have;
-  // Relaxed: written by this seat only. A failed seat's word holds in every epoch and so does its end.
+  // Relaxed: written by this seat only. A failed seat's word holds in every epoch and so does its
+  // end.
   if (word_epoch(have.load(std::memory_order_relaxed)) == kEpochForever) {
     epoch = kEpochForever;
   }

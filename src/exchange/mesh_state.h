@@ -68,7 +68,8 @@ class MeshState {
 
   /// Rings `peer` on behalf of a stream end in this seat; counts into `wakes` when a latch was set.
   void ring_for(SeatIndex peer, SharedWord& wakes) noexcept;
-  /// Keeps a failure found where nothing can be thrown; ControlService::poll() throws the first one.
+  /// Keeps a failure found where nothing can be thrown; ControlService::poll() throws the first
+  /// one.
   void defer_failure(base::ErrorKind kind, const char* message) noexcept;
   /// Errors: the failure kept, once.
   void throw_deferred();

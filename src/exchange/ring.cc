@@ -45,9 +45,9 @@ RingSpace RingWriter::find_space(std::uint64_t needed) noexcept {
   if (needed <= free_bytes()) {
     return RingSpace::kGranted;
   }
-  // Announce the stall, then look once more: either this load sees what the consumer has freed, or the
-  // consumer's load of wake_at, after its store of the position, sees the announcement. Pairs with
-  // RingReader::free_up_to, all four operations seq_cst.
+  // Announce the stall, then look once more: either this load sees what the consumer has freed, or
+  // the consumer's load of wake_at, after its store of the position, sees the announcement. Pairs
+  // with RingReader::free_up_to, all four operations seq_cst.
   memory_.shared->producer_control.wake_at.store(write_ - memory_.bytes.size() / 2,
                                                  std::memory_order_seq_cst);
   if (!refresh(std::memory_order_seq_cst)) {
@@ -201,7 +201,8 @@ void RingReader::release() noexcept {
 
 void RingReader::free_up_to(std::uint64_t position) noexcept {
   read_ = position;
-  // Pairs with the loads in RingWriter::refresh; see RingWriter::find_space for the order of the two.
+  // Pairs with the loads in RingWriter::refresh; see RingWriter::find_space for the order of the
+  // two.
   memory_.shared->consumer.read_position.store(position, std::memory_order_seq_cst);
   // Pairs with the store in RingWriter::find_space.
   const std::uint64_t wake_at =

@@ -1,9 +1,10 @@
 // The ring of one physical stream: single producer, single consumer, variable records in place.
 //
-// Positions count bytes since the ring began and are never reset; position modulo capacity is the place.
+// Positions count bytes since the ring began and are never reset; position modulo capacity is the
+// place.
 //   0 <= read_position <= write_position <= read_position + capacity, all multiples of 64.
-// A record never wraps: a pad record fills the ring up to its end. A record takes at most a quarter of the
-// ring, so that whoever waits for half of it to be free can always go on, pad included.
+// A record never wraps: a pad record fills the ring up to its end. A record takes at most a quarter
+// of the ring, so that whoever waits for half of it to be free can always go on, pad included.
 // Bytes: docs/formats/ring.md.
 #pragma once
 
@@ -51,8 +52,8 @@ class RingWriter {
   RingWriter() noexcept = default;
   RingWriter(RingMemory memory, base::Epoch epoch) noexcept;
 
-  /// Grants space for one record's payload, to be followed by commit(). A second reserve() forgets the
-  /// first.
+  /// Grants space for one record's payload, to be followed by commit(). A second reserve() forgets
+  /// the first.
   /// Shape:  `bytes` is at most ring_record_bytes_max(); `payload` is 32-byte aligned.
   [[nodiscard]] RingSpace reserve(std::size_t bytes, std::byte*& payload) noexcept;
   [[nodiscard]] bool reserved() const noexcept { return record_bytes_ != 0; }
@@ -95,9 +96,10 @@ class RingReader {
   RingReader() noexcept = default;
   RingReader(RingMemory memory, base::Epoch epoch) noexcept;
 
-  /// Leases the next record of this epoch; false when there is none. Records of older epochs and pads are
-  /// dropped on the way. Pre: fewer than kLeasesMax leases.
-  /// Errors: kCorrupt when the bytes cannot be what a RingWriter wrote; nothing outside the ring is read.
+  /// Leases the next record of this epoch; false when there is none. Records of older epochs and
+  /// pads are dropped on the way. Pre: fewer than kLeasesMax leases.
+  /// Errors: kCorrupt when the bytes cannot be what a RingWriter wrote; nothing outside the ring is
+  ///         read.
   [[nodiscard]] bool lease(RingRecord& record);
   /// Frees the oldest lease. Pre: there is one.
   void release() noexcept;

@@ -57,8 +57,8 @@ struct ConsumerControl {
   std::byte unused[48];
 };
 
-/// Changes a few times an epoch, `wake_at` once a stall. Writer: the producer's seat (mark_dead for a
-/// dead one).
+/// Changes a few times an epoch, `wake_at` once a stall. Writer: the producer's seat (mark_dead for
+/// a dead one).
 struct ProducerControl {
   SharedWord have;  // control word, only grows
   SharedWord

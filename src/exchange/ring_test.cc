@@ -372,8 +372,8 @@ class RingModel {
     check_wake();
   }
 
-  // A stalled producer is woken at the latest when the ring is empty, and then has room for the largest record. One
-  // that went on by itself may be woken in vain.
+  // A stalled producer is woken at the latest when the ring is empty, and then has room for the
+  // largest record. One that went on by itself may be woken in vain.
   void check_wake() {
     if (reader_.take_wake() && model_stalled_) {
       std::byte* payload = nullptr;

@@ -1,4 +1,5 @@
-// Whole queries with a thread a seat, each with its own Mesh over one region: what ThreadSanitizer looks at.
+// Whole queries with a thread a seat, each with its own Mesh over one region: what ThreadSanitizer
+// looks at.
 #include <gtest/gtest.h>
 #include <thread>
 

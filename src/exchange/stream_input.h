@@ -24,14 +24,14 @@ enum class InputState : std::uint8_t {
   kEnd,     // every producer has ended and everything was read
 };
 
-/// One consumer of a logical stream over all its producers, in one epoch. Nothing is sent before start();
-/// records arrive from the producers in any order between, in order within each.
+/// One consumer of a logical stream over all its producers, in one epoch. Nothing is sent before
+/// start(); records arrive from the producers in any order between, in order within each.
 /// Runs in: the consumer seat. At most one lease at a time.
 /// Errors:  next() throws Error kPeer when a producer failed or died.
 class StreamInput {
  public:
-  /// `producers`: the seats that run this stream's fragment. `chunk_budget` pays for reassembling records
-  /// larger than record_bytes_max().
+  /// `producers`: the seats that run this stream's fragment. `chunk_budget` pays for reassembling
+  /// records larger than record_bytes_max().
   StreamInput(Mesh& mesh, StreamId stream, SeatSet producers, Epoch epoch,
               base::MemoryBudget& chunk_budget);
   StreamInput(const StreamInput&) = delete;

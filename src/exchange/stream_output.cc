@@ -226,8 +226,8 @@ void StreamOutput::finish() noexcept {
   }
   impl_->finished = true;
   impl_->say(HaveState::kEos);
-  // A consumer that has closed is answered by the destructor or by ControlService, whichever runs first; not
-  // here, where the caller may still hold its sources open.
+  // A consumer that has closed is answered by the destructor or by ControlService, whichever runs
+  // first; not here, where the caller may still hold its sources open.
   impl_->mesh.state().doorbell().ring(impl_->mesh.self());
 }
 

@@ -22,9 +22,10 @@ enum class PushResult : std::uint8_t {
   kClosed,  // dropped
 };
 
-/// One producer of a logical stream, in one epoch. Created by the procedure that StartStream spawned.
-/// The final answer CLOSED to consumers that cancelled is given after finish() or by the destructor, never
-/// before: until then the epoch is not quiescent. What fails here is thrown by ControlService::poll().
+/// One producer of a logical stream, in one epoch. Created by the procedure that StartStream
+/// spawned. The final answer CLOSED to consumers that cancelled is given after finish() or by the
+/// destructor, never before: until then the epoch is not quiescent. What fails here is thrown by
+/// ControlService::poll().
 /// Runs in: the producer seat. Never blocks.
 class StreamOutput {
  public:
@@ -39,15 +40,18 @@ class StreamOutput {
   /// True once nobody wants anything more of this epoch.
   [[nodiscard]] bool all_closed() noexcept;
 
-  /// Units: bytes; the longest payload that reserve() can grant: a quarter of the ring less the header.
+  /// Units: bytes; the longest payload that reserve() can grant: a quarter of the ring less the
+  ///        header.
   [[nodiscard]] std::size_t record_bytes_max() const noexcept;
   /// Space for one record, written in place and made visible by commit().
-  /// Shape:  16-byte aligned, exactly `bytes` long, 1..record_bytes_max(); empty when kFull or not open.
+  /// Shape:  16-byte aligned, exactly `bytes` long, 1..record_bytes_max(); empty when kFull or not
+  ///         open.
   [[nodiscard]] std::span<std::byte> reserve(SeatIndex consumer, std::size_t bytes) noexcept;
   void commit(SeatIndex consumer, std::uint32_t rows) noexcept;
 
-  /// A record of any length up to 1 GiB: larger than record_bytes_max() it goes in chunks. After kFull
-  /// the same call must be repeated until it is kDone or kClosed. Longer ones fail the stream.
+  /// A record of any length up to 1 GiB: larger than record_bytes_max() it goes in chunks. After
+  /// kFull the same call must be repeated until it is kDone or kClosed. Longer ones fail the
+  /// stream.
   [[nodiscard]] PushResult push(SeatIndex consumer, std::span<const std::byte> payload,
                                 std::uint32_t rows) noexcept;
 

@@ -29,9 +29,10 @@ struct StreamLinks {
 class StreamRegistry {
  public:
   void add(StreamId stream, StreamProcedure& procedure);
-  /// Lets ControlService cancel the inputs of `stream` for this seat when every consumer has cancelled
-  /// `stream` before any started it, as the task would have done. Without it the producers of `inputs`
-  /// wait for a START from this seat that nobody is left to send, and the epoch cannot end.
+  /// Lets ControlService cancel the inputs of `stream` for this seat when every consumer has
+  /// cancelled `stream` before any started it, as the task would have done. Without it the
+  /// producers of `inputs` wait for a START from this seat that nobody is left to send, and the
+  /// epoch cannot end.
   /// Runs in: every producer seat, once the members are known.
   void link(StreamId stream, StreamLinks links);
   [[nodiscard]] StreamProcedure& find(StreamId stream) const;

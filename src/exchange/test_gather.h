@@ -1,4 +1,5 @@
-// For tests: a gather stream between two seats of one process, with a procedure whose runs can be seen.
+// For tests: a gather stream between two seats of one process, with a procedure whose runs can be
+// seen.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// For this room's tests: a region in private memory and a latch a seat, so that seats can be objects or
-// threads of one process.
+// For this room's tests: a region in private memory and a latch a seat, so that seats can be
+// objects or threads of one process.
 #pragma once
 
 #include <condition_variable>
@@ -63,7 +63,8 @@ class LatchWaker final : public Waker {
   SeatIndex self_;
 };
 
-/// A formatted region and a Mesh for each of its seats, all joined and sealed unless asked otherwise.
+/// A formatted region and a Mesh for each of its seats, all joined and sealed unless asked
+/// otherwise.
 class TestMesh {
  public:
   explicit TestMesh(const MeshConfig& config, bool sealed = true)

@@ -1,6 +1,6 @@
-// For tests: one seat of a small two-level query, with a scheduler, in whatever process or thread the caller
-// likes. Every seat scatters numbers to every seat (stream 1); every seat adds up what it received and sends
-// the sum to the leader (stream 0).
+// For tests: one seat of a small two-level query, with a scheduler, in whatever process or thread
+// the caller likes. Every seat scatters numbers to every seat (stream 1); every seat adds up what
+// it received and sends the sum to the leader (stream 0).
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// How a seat sleeps and is woken: PostgreSQL's latch in the server, a futex or pipe in tests. It is a
-// hint only: the words in shared memory are the truth (docs/protocol.md, "Wake-up").
+// How a seat sleeps and is woken: PostgreSQL's latch in the server, a futex or pipe in tests. It is
+// a hint only: the words in shared memory are the truth (docs/protocol.md, "Wake-up").
 #pragma once
 
 #include "exchange/seat_set.h"

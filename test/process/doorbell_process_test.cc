@@ -1,5 +1,5 @@
-// Handovers through rings of one record: every one needs the other side's wake-up, so a single lost one
-// hangs the test (and its alarm ends it).
+// Handovers through rings of one record: every one needs the other side's wake-up, so a single lost
+// one hangs the test (and its alarm ends it).
 #include <array>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -80,8 +80,8 @@ class Player {
   Doorbell bell_;
 };
 
-// Pairs run beside each other so that the processors never idle: handovers then come thick and interleave
-// in more ways than with a wake-up from idle each.
+// Pairs run beside each other so that the processors never idle: handovers then come thick and
+// interleave in more ways than with a wake-up from idle each.
 TEST(DoorbellProcess, MillionsOfHandoversThroughOneRecordRingsLoseNoWake) {
   constexpr std::uint64_t kHandoversPerPair = 500000;
   constexpr std::uint16_t kPairs = 4;

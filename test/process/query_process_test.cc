@@ -1,5 +1,5 @@
-// Queries with a process a seat; the test itself is the postmaster: it starts the seats, and where one is
-// killed it plays that seat's exit callback.
+// Queries with a process a seat; the test itself is the postmaster: it starts the seats, and where
+// one is killed it plays that seat's exit callback.
 #include <atomic>
 #include <fstream>
 #include <gtest/gtest.h>
