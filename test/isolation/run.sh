@@ -15,5 +15,5 @@ output=$root/build-check/isolation
 mkdir -p "$output"
 tests=()
 for file in "$here"/specs/*.spec; do tests+=("$(basename "$file" .spec)"); done
-"$regress" --inputdir="$here" --outputdir="$output" --bindir="$(dirname "$regress")" \
+"$regress" --inputdir="$here" --outputdir="$output" --bindir="$("$PG_CONFIG" --bindir)" \
   --dbname=sluice_isolation "${tests[@]}" || { cat "$output/regression.diffs" 2>/dev/null; exit 1; }
