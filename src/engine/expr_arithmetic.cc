@@ -102,11 +102,11 @@ struct WideMultiply {
 };
 
 bool float_overflows(double a, double b, double result) noexcept {
-  return (std::isinf(result) & !std::isinf(a) & !std::isinf(b)) != 0;
+  return std::isinf(result) && !std::isinf(a) && !std::isinf(b);
 }
 
 bool float_underflows(double a, double b, double product) noexcept {
-  return ((product == 0) & (a != 0) & (b != 0)) != 0;
+  return product == 0 && a != 0 && b != 0;
 }
 
 struct FloatAdd {
@@ -131,7 +131,7 @@ struct FloatMultiply {
   bool failures = false;
   double operator()(double a, double b) noexcept {
     const double product = a * b;
-    failures |= float_overflows(a, b, product) | float_underflows(a, b, product);
+    failures |= float_overflows(a, b, product) || float_underflows(a, b, product);
     return product;
   }
   [[nodiscard]] bool failed() const noexcept { return failures; }

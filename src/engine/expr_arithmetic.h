@@ -16,8 +16,8 @@ struct ArithmeticTypes {
 };
 
 /// `op` is kAdd, kSubtract or kMultiply; not both operands are constant.
-/// Errors: 22003 for integers and float8 as PostgreSQL's int2pl.. and float8_pl.. raise it, kAbandon for a
-///         decimal beyond its width or 38 digits; both for rows without NULL only.
+/// Errors: 22003 for integers and float8 as PostgreSQL's int2pl.. and float8_pl.. raise it,
+///         kAbandon for a decimal beyond its width or 38 digits; both for rows without NULL only.
 [[nodiscard]] std::unique_ptr<ExprNode> make_arithmetic(plan::Op op, const ArithmeticTypes& types,
                                                         Operand left, Operand right,
                                                         base::Arena& arena);

@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "engine/expr_decimal.h"
-#include "engine/expr_string_order.h"
 #include "engine/physical.h"
 
 namespace sluice::engine {
@@ -20,7 +19,8 @@ constexpr std::int64_t kDayMicroseconds = std::int64_t{86400} * 1000 * 1000;
 // 294277-01-01, where timestamp ends.
 constexpr std::int32_t kTimestampEndDay = 109203528 - 2451545;
 
-/// Computes `rows`; returns whether any of them failed. `factor` is the decimal casts' power of ten.
+/// Computes `rows`; returns whether any of them failed. `factor` is the decimal casts' power of
+/// ten.
 using Kernel = bool (*)(Rows, const ColumnView&, void*, Int128 factor);
 
 template <typename From, typename To>
@@ -91,7 +91,8 @@ bool date_to_timestamp(Rows rows, const ColumnView& from, void* target, Int128) 
 bool trim_blanks(Rows rows, const ColumnView& from, void* target, Int128) {
   const auto* values = from.as<StringRef>();
   auto* out = static_cast<StringRef*>(target);
-  for_each_row(rows, [=](std::uint32_t row) { out[row] = trimmed(values[row]); });
+  for_each_row(rows,
+               [=](std::uint32_t row) { out[row] = vector::without_trailing_blanks(values[row]); });
   return false;
 }
 

@@ -12,8 +12,8 @@ namespace sluice::engine {
 [[nodiscard]] bool is_relabeling(const plan::DataType& from, const plan::DataType& to) noexcept;
 
 /// The casts of plan::Op::kCast, but for relabelings.
-/// Errors: kAbandon for a decimal that does not fit, 22008 for a date beyond timestamp's range; kInternal
-///         at once for a cast that plan::Op::kCast does not name.
+/// Errors: kAbandon for a decimal that does not fit, 22008 for a date beyond timestamp's range;
+///         kInternal at once for a cast that plan::Op::kCast does not name.
 /// Source: PostgreSQL's date2timestamp, int4_numeric.., rtrim1, i4tod..
 [[nodiscard]] std::unique_ptr<ExprNode> make_cast(const plan::DataType& from,
                                                   const plan::DataType& to, ExprNode& arg,

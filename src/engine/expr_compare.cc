@@ -46,7 +46,7 @@ struct BytesOrder {
 
 struct BlankPaddedOrder {
   static bool equal(const StringRef& a, const StringRef& b) noexcept {
-    return vector::without_trailing_blanks(a.view()) == vector::without_trailing_blanks(b.view());
+    return vector::without_trailing_blanks(a) == vector::without_trailing_blanks(b);
   }
   static bool less(const StringRef& a, const StringRef& b) noexcept {
     return compare_views(vector::without_trailing_blanks(a.view()),
@@ -86,34 +86,12 @@ std::uint32_t compare_rows(Rows rows, RowIndex* passed, const ColumnView& left,
                      [=](std::uint32_t row) { return holds<kOp, Order, T>(a[row], b[row]); });
 }
 
-// Equality with a constant, the usual test on char(n): `constant` is trimmed, the value may go on with
-// blanks.
-class BlankPaddedEqual {
- public:
-  explicit BlankPaddedEqual(const StringRef& constant) noexcept
-      : bytes_(constant.view()), prefix_(prefix_order(constant)) {}
-  bool operator()(const StringRef& value) const noexcept {
-    if (bytes_.size() >= 4 && prefix_order(value) != prefix_) {
-      return false;
-    }
-    const std::string_view text = value.view();
-    return text.size() >= bytes_.size() &&
-           std::memcmp(text.data(), bytes_.data(), bytes_.size()) == 0 &&
-           vector::without_trailing_blanks(text.substr(bytes_.size())).empty();
-  }
-
- private:
-  std::string_view bytes_;
-  std::uint32_t prefix_;
-};
-
 template <bool kEqual>
 std::uint32_t compare_blank_padded(Rows rows, RowIndex* passed, const ColumnView& left,
                                    const ColumnView& right) {
   const auto* a = left.as<StringRef>();
-  const StringRef& constant = *right.as<StringRef>();
-  const StringRef trimmed_constant = trimmed(constant);
-  const BlankPaddedEqual equals(trimmed_constant);
+  const StringRef constant = vector::without_trailing_blanks(*right.as<StringRef>());
+  const BlankPaddedEqual equals(constant);
   return select_rows(rows, passed, [&](std::uint32_t row) { return equals(a[row]) == kEqual; });
 }
 

@@ -14,8 +14,8 @@ namespace sluice::engine {
 [[nodiscard]] plan::Op negated(plan::Op comparison) noexcept;
 
 /// Shape:  both operands have the physical type of `type`; only the right one may be constant.
-/// Source: PostgreSQL's btree order: NaN is the largest float8 and equal to itself; text by its bytes;
-///         bpchar without its trailing blanks.
+/// Source: PostgreSQL's btree order: NaN is the largest float8 and equal to itself; text by its
+///         bytes; bpchar without its trailing blanks.
 [[nodiscard]] std::unique_ptr<ExprNode> make_compare(plan::Op comparison,
                                                      const plan::DataType& type, Operand left,
                                                      Operand right, base::Arena& arena);

@@ -58,7 +58,8 @@ bool can_fail(const Expr& expr) noexcept {
   return std::any_of(expr.args.begin(), expr.args.end(), can_fail);
 }
 
-/// Bool results are asked for as selections, which shared nodes do not remember; leaves cost nothing.
+/// Bool results are asked for as selections, which shared nodes do not remember; leaves cost
+/// nothing.
 bool is_worth_sharing(const Expr& expr) noexcept {
   return expr.kind == ExprKind::kCall && expr.type.kind != TypeKind::kBool;
 }

@@ -12,13 +12,15 @@
 namespace sluice::engine {
 
 /// Compiles expressions over one input and owns their nodes and buffers.
-/// Errors: kAbandon when the budget is gone; kInternal for an expression that plan::Expr's rules forbid.
+/// Errors: kAbandon when the budget is gone; kInternal for an expression that plan::Expr's rules
+///         forbid.
 class ExprCompiler {
  public:
   ExprCompiler(const std::vector<plan::DataType>& input, base::MemoryBudget& budget);
 
-  /// The nodes live as long as the compiler. Roots that are evaluated together, for the same rows and with
-  /// the same Frame::number, share what they have in common; `expr` outlives the compilation of all.
+  /// The nodes live as long as the compiler. Roots that are evaluated together, for the same rows
+  /// and with the same Frame::number, share what they have in common; `expr` outlives the
+  /// compilation of all.
   [[nodiscard]] ExprNode& compile_root(const plan::Expr& expr);
   /// A root that is evaluated for rows of its own, and shares nothing.
   [[nodiscard]] ExprNode& compile_apart(const plan::Expr& expr);

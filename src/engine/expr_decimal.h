@@ -1,4 +1,5 @@
-// Decimals of up to 38 digits as 128-bit integers: what fits, and products that say whether they do.
+// Decimals of up to 38 digits as 128-bit integers: what fits, and products that say whether they
+// do.
 #pragma once
 
 #include <cstdint>

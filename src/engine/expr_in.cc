@@ -64,18 +64,32 @@ class ConstantSet {
   std::vector<std::uint32_t> slots_;  // 1 + index of a key, 0 = free
 };
 
-// A value as the key under which equal values are equal bit by bit.
+// A value as the key under which equal values are equal bit by bit, and the test for one key.
+
+template <typename KeyOf>
+class KeyTest {
+ public:
+  explicit KeyTest(const typename KeyOf::Key& key) noexcept : key_(key) {}
+  bool operator()(const typename KeyOf::Value& value) const noexcept {
+    return KeyOf::of(value) == key_;
+  }
+
+ private:
+  typename KeyOf::Key key_;
+};
 
 template <typename T>
 struct IntegerKey {
   using Value = T;
   using Key = std::conditional_t<sizeof(T) == 16, base::Int128, std::int64_t>;
+  using Test = KeyTest<IntegerKey>;
   static Key of(T value) noexcept { return value; }
 };
 
 struct FloatKey {
   using Value = double;
   using Key = std::int64_t;
+  using Test = KeyTest<FloatKey>;
   static Key of(double value) noexcept {
     if (std::isnan(value)) {
       value = std::numeric_limits<double>::quiet_NaN();
@@ -87,13 +101,17 @@ struct FloatKey {
 struct BytesKey {
   using Value = StringRef;
   using Key = StringRef;
+  using Test = KeyTest<BytesKey>;
   static const StringRef& of(const StringRef& value) noexcept { return value; }
 };
 
 struct BlankPaddedKey {
   using Value = StringRef;
   using Key = StringRef;
-  static StringRef of(const StringRef& value) noexcept { return trimmed(value); }
+  using Test = BlankPaddedEqual;
+  static StringRef of(const StringRef& value) noexcept {
+    return vector::without_trailing_blanks(value);
+  }
 };
 
 template <typename KeyOf>
@@ -104,6 +122,7 @@ class InNode final : public StrictPredicate {
       : StrictPredicate(arena),
         arg_(arg),
         set_(std::move(keys)),
+        tests_(set_.keys().begin(), set_.keys().end()),
         null_in_list_(null_in_list),
         negated_(negated) {}
 
@@ -121,13 +140,12 @@ class InNode final : public StrictPredicate {
         return set_.contains(KeyOf::of(values[row])) != negated;
       });
     }
-    const Key* keys = set_.keys().data();
-    const std::size_t count = set_.keys().size();
+    const typename KeyOf::Test* tests = tests_.data();
+    const std::size_t count = tests_.size();
     return select_rows(rows, passed, [=](std::uint32_t row) {
-      const Key key = KeyOf::of(values[row]);
       unsigned hit = 0;
       for (std::size_t i = 0; i < count; ++i) {
-        hit |= keys[i] == key ? 1U : 0U;
+        hit |= tests[i](values[row]) ? 1U : 0U;
       }
       return (hit != 0) != negated;
     });
@@ -138,6 +156,7 @@ class InNode final : public StrictPredicate {
  private:
   ExprNode& arg_;
   ConstantSet<Key> set_;
+  std::vector<typename KeyOf::Test> tests_;  // one a key, which stays in its place in `set_`
   bool null_in_list_;
   bool negated_;
   ColumnView values_;

@@ -20,7 +20,8 @@ void set_null(std::uint64_t* validity, std::uint32_t row) noexcept {
   validity[row / 64] &= ~(std::uint64_t{1} << (row % 64));
 }
 
-/// AND and OR in three values: `kDecider` (false for AND, true for OR) in any argument decides a row.
+/// AND and OR in three values: `kDecider` (false for AND, true for OR) in any argument decides a
+///                             row.
 template <bool kDecider>
 class JunctionNode : public ExprNode {
  public:

@@ -1,4 +1,5 @@
-// AND, OR, NOT, IS NULL and CASE: the nodes that decide which rows their arguments are evaluated for.
+// AND, OR, NOT, IS NULL and CASE: the nodes that decide which rows their arguments are evaluated
+// for.
 #pragma once
 
 #include <memory>
@@ -9,8 +10,8 @@
 namespace sluice::engine {
 
 /// AND of bool nodes, left to right; an argument sees only the rows that no earlier one made false.
-/// `null_decides`: select() may drop a row at the first NULL. That is right only where no later argument
-/// can raise an error, for PostgreSQL evaluates on after a NULL.
+/// `null_decides`: select() may drop a row at the first NULL. That is right only where no later
+/// argument can raise an error, for PostgreSQL evaluates on after a NULL.
 [[nodiscard]] std::unique_ptr<ExprNode> make_and(std::vector<ExprNode*> args, bool null_decides,
                                                  base::Arena& arena);
 /// OR of bool nodes; an argument sees only the rows that no earlier one made true.

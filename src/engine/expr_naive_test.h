@@ -1,5 +1,5 @@
-// A row-by-row evaluator of plan expressions, written for clarity alone: what the vector programs are
-// compared with.
+// A row-by-row evaluator of plan expressions, written for clarity alone: what the vector programs
+// are compared with.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // The parts of a compiled expression: nodes that compute a column for chosen rows of a batch.
-// Single-threaded. A node's buffers have a value for each of kBatchRowsMax rows, charged at compile time;
-// results lie at the rows' physical numbers, so that nothing is moved between nodes.
+// Single-threaded. A node's buffers have a value for each of kBatchRowsMax rows, charged at compile
+// time; results lie at the rows' physical numbers, so that nothing is moved between nodes.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,8 @@
 
 namespace sluice::engine {
 
-/// The rows to work on: `count` physical row numbers, ascending, or 0..count when `selection` is null.
+/// The rows to work on: `count` physical row numbers, ascending, or 0..count when there is no
+/// `selection`.
 struct Rows {
   const vector::RowIndex* selection = nullptr;
   std::uint32_t count = 0;
@@ -37,8 +38,8 @@ class ExprNode {
   /// Values at `rows`; other rows are unspecified but readable. Valid until the next evaluate().
   [[nodiscard]] virtual vector::ColumnView evaluate(const Frame& frame, Rows rows) = 0;
 
-  /// Of a bool expression: writes those of `rows` for which it is true (neither false nor NULL), and
-  /// returns how many.
+  /// Of a bool expression: writes those of `rows` for which it is true (neither false nor NULL),
+  /// and returns how many.
   /// Shape:  `passed` has room for rows.count rows; it may be rows.selection itself.
   [[nodiscard]] virtual std::uint32_t select(const Frame& frame, Rows rows,
                                              vector::RowIndex* passed);
@@ -98,8 +99,8 @@ class Operand {
 [[nodiscard]] Rows valid_rows(Rows rows, const std::uint64_t* validity,
                               vector::RowIndex* target) noexcept;
 
-/// Those of `rows` that are not in `taken`, a subsequence of them. `target` may be rows.selection, not
-/// taken.selection. `taken` is a list.
+/// Those of `rows` that are not in `taken`, a subsequence of them. `target` may be rows.selection,
+/// not taken.selection. `taken` is a list.
 [[nodiscard]] Rows rows_without(Rows rows, Rows taken, vector::RowIndex* target) noexcept;
 
 /// visit(row) for each row; a loop of its own for rows that are all.

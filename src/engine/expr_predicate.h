@@ -1,4 +1,5 @@
-// What comparisons, IN and LIKE have in common: NULL where an argument is NULL, and a test elsewhere.
+// What comparisons, IN and LIKE have in common: NULL where an argument is NULL, and a test
+// elsewhere.
 #pragma once
 
 #include <cstdint>

@@ -13,8 +13,9 @@
 namespace sluice::engine {
 
 /// Computes expressions for the counted rows of a batch; what they have in common is computed once.
-/// Errors: query errors as PostgreSQL raises them (22003 "integer out of range", ...), and only for rows
-///         that PostgreSQL would evaluate; kAbandon where a decimal outgrows its representation.
+/// Errors: query errors as PostgreSQL raises them (22003 "integer out of range", ...), and only for
+///         rows that PostgreSQL would evaluate; kAbandon where a decimal outgrows its
+///         representation.
 class ExprPrograms {
  public:
   ExprPrograms(const std::vector<plan::Expr>& exprs, const std::vector<plan::DataType>& input,
@@ -23,8 +24,8 @@ class ExprPrograms {
   ExprPrograms& operator=(ExprPrograms&&) noexcept;
   ~ExprPrograms();
 
-  /// One column an expression, with values at the batch's counted physical rows (other rows are unspecified
-  /// but readable). Valid until the next evaluate(); may alias input columns.
+  /// One column an expression, with values at the batch's counted physical rows (other rows are
+  /// unspecified but readable). Valid until the next evaluate(); may alias input columns.
   [[nodiscard]] std::span<const vector::ColumnView> evaluate(const vector::Batch& batch);
 
  private:
@@ -55,7 +56,8 @@ class Predicate {
 
   [[nodiscard]] bool empty() const noexcept;
   /// Writes the physical row numbers that pass (NULL does not), ascending, and returns how many.
-  /// Shape: `passed` has room for kBatchRowsMax rows; only the columns the conjuncts read need values.
+  /// Shape: `passed` has room for kBatchRowsMax rows; only the columns the conjuncts read need
+  ///        values.
   [[nodiscard]] std::uint32_t filter(const vector::Batch& batch, vector::RowIndex* passed);
 
  private:

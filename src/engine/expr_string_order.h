@@ -38,8 +38,26 @@ namespace sluice::engine {
   return compare_views(left.view(), right.view());
 }
 
-[[nodiscard]] inline vector::StringRef trimmed(const vector::StringRef& string) noexcept {
-  return vector::StringRef(vector::without_trailing_blanks(string.view()));
-}
+/// Equality with a constant, the usual test on char(n): the value may go on with blanks.
+/// Shape:  the constant has no trailing blanks.
+/// Owns:   nothing; the constant must stay in its place.
+class BlankPaddedEqual {
+ public:
+  explicit BlankPaddedEqual(const vector::StringRef& constant) noexcept
+      : bytes_(constant.view()), prefix_(prefix_order(constant)) {}
+  bool operator()(const vector::StringRef& value) const noexcept {
+    if (bytes_.size() >= 4 && prefix_order(value) != prefix_) {
+      return false;
+    }
+    const std::string_view text = value.view();
+    return text.size() >= bytes_.size() &&
+           std::memcmp(text.data(), bytes_.data(), bytes_.size()) == 0 &&
+           vector::without_trailing_blanks(text.substr(bytes_.size())).empty();
+  }
+
+ private:
+  std::string_view bytes_;
+  std::uint32_t prefix_;
+};
 
 }  // namespace sluice::engine

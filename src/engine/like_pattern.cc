@@ -111,8 +111,8 @@ bool LikePattern::matches_segments(std::string_view text) const noexcept {
   return true;
 }
 
-// Takes the shortest text for each %; on a mismatch only the last % takes one character more, for what
-// lies before it matches already and a longer text there gains nothing.
+// Takes the shortest text for each %; on a mismatch only the last % takes one character more, for
+// what lies before it matches already and a longer text there gains nothing.
 bool LikePattern::matches_tokens(std::string_view text) const {
   constexpr std::size_t kNone = ~std::size_t{0};
   std::size_t at = 0;

@@ -10,8 +10,8 @@ namespace sluice::engine {
 
 /// Escape is the backslash. Bytes compare with bytes; `_` is one character of UTF-8.
 /// Invariant kept by the planner: patterns come here only from databases whose encoding is UTF8 or
-/// single-byte (elsewhere a substring could match across characters), and patterns with an unescaped `_`
-/// only from UTF8.
+/// single-byte (elsewhere a substring could match across characters), and patterns with an
+/// unescaped `_` only from UTF8.
 /// Source: the rules of PostgreSQL's like_match.c.
 class LikePattern {
  public:

@@ -17,9 +17,9 @@ inline constexpr std::uint32_t kBatchRowsMax = 2048;
 using RowIndex = std::uint16_t;
 
 /// One column's values for the rows 0..Batch::rows()-1.
-/// Shape:  `values` has rows() elements of width_bytes(type). `validity`, when not null, has one bit a
-///         row, least significant first, 1 = not null; values of null rows are unspecified but
-///         readable (a kVarlen null is an empty StringRef).
+/// Shape:  `values` has rows() elements of width_bytes(type). `validity`, when not null, has one
+///         bit a row, least significant first, 1 = not null; values of null rows are unspecified
+///         but readable (a kVarlen null is an empty StringRef).
 /// Source: Arrow columnar format, validity bitmaps.
 struct ColumnView {
   PhysicalType type = PhysicalType::kInt8;

@@ -59,8 +59,7 @@ inline std::uint64_t string_word(const StringRef& string) noexcept {
 }
 
 inline std::uint64_t blank_padded_word(const StringRef& string) noexcept {
-  const std::string_view text = without_trailing_blanks(string.view());
-  return string_word(StringRef(text));
+  return string_word(without_trailing_blanks(string));
 }
 
 // One loop a combination of type, nulls, selection and first key, so that no row pays for a choice.
@@ -210,7 +209,7 @@ bool values_equal(const ColumnView& left, std::uint32_t left_row, const ColumnVi
       const StringRef& a = left.as<StringRef>()[left_row];
       const StringRef& b = right.as<StringRef>()[right_row];
       return equality == KeyEquality::kBlankPadded
-                 ? without_trailing_blanks(a.view()) == without_trailing_blanks(b.view())
+                 ? without_trailing_blanks(a) == without_trailing_blanks(b)
                  : a == b;
     }
   }

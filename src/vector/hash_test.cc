@@ -9,12 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "vector/batch_builder.h"
+#include "vector/batch.h"
 
 namespace sluice::vector {
 namespace {
-
-constexpr std::size_t kBudgetBytes = std::size_t{64} << 20;
 
 std::vector<std::uint64_t> hashes_of(const Batch& batch, std::vector<std::uint32_t> keys,
                                      std::vector<KeyEquality> equalities) {
