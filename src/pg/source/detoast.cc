@@ -21,7 +21,8 @@ varlena* server_varlena(const std::uint8_t* bytes) {
   return reinterpret_cast<varlena*>(const_cast<std::uint8_t*>(bytes));
 }
 
-/// Units: bytes of the unpacked payload. What the page says is not believed beyond what an allocation may be.
+/// Units: bytes of the unpacked payload. What the page says is not believed beyond what an
+/// allocation may be.
 std::size_t payload_bytes(const std::uint8_t* toasted) {
   const std::size_t raw =
       call([toasted] { return toast_raw_datum_size(PointerGetDatum(toasted)); });

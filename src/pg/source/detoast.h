@@ -14,8 +14,8 @@
 namespace sluice::pg {
 
 /// Unpacks what a PageDecoder could not read.
-/// Owns:   the unpacked bytes, until clear(). They are charged to the budget as far as it reaches: one row's values
-///         must fit whatever is left of it, as they must in PostgreSQL; how many rows come
+/// Owns:   the unpacked bytes, until clear(). They are charged to the budget as far as it reaches:
+///         one row's values must fit in memory, as they must in PostgreSQL; how many rows come
 ///         together is what rows_within() bounds.
 class Detoaster {
  public:
@@ -24,8 +24,9 @@ class Detoaster {
   Detoaster& operator=(const Detoaster&) = delete;
   ~Detoaster();
 
-  /// How far the rows may go so that their values and those already here stay within a share of the budget:
-  /// the first row after that, at least one past the first of `values`, or `rows` when all may.
+  /// How far the rows may go so that their values and those already here stay within a share of the
+  /// budget: the first row after that, at least one past the first of `values`, or `rows` when all
+  /// may.
   /// Errors: PgError, kCorrupt.
   [[nodiscard]] std::uint32_t rows_within(std::span<const ToastedValue> values, std::uint32_t rows);
 

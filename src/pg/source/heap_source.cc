@@ -28,7 +28,8 @@ std::vector<plan::DataType> column_types(const plan::ScanSpec& scan) {
   return types;
 }
 
-/// What of a scan's columns is decoded, and when. Where nothing is filtered, all are wanted at once.
+/// What of a scan's columns is decoded, and when. Where nothing is filtered, all are wanted at
+/// once.
 struct DecodedColumns {
   std::vector<ColumnTarget> targets;
   std::vector<std::uint16_t> decoded;  // by scan column: index into `targets`, or kNotDecoded
@@ -157,7 +158,8 @@ void HeapSource::refresh_views() {
   }
 }
 
-/// Filters rows [first_row_, end) or fewer; returns the end of those it did. The rows that passed are in passed_.
+/// Filters rows [first_row_, end) or fewer; returns the end of those it did. The rows that passed
+/// are in passed_.
 std::uint32_t HeapSource::filter_rows(std::uint32_t end) {
   if (!filter_toasted_.empty()) {
     std::erase_if(filter_toasted_, [this](const ToastedValue& v) { return v.row < first_row_; });
@@ -181,8 +183,8 @@ std::uint32_t HeapSource::filter_rows(std::uint32_t end) {
   return end;
 }
 
-/// Decodes the outputs of the rows in passed_; where their values would be too large, it drops the last of them.
-/// Returns the end of the rows that are done.
+/// Decodes the outputs of the rows in passed_; where their values would be too large, it drops the
+/// last of them. Returns the end of the rows that are done.
 std::uint32_t HeapSource::decode_outputs(std::uint32_t end) {
   decoder_->decode_output_columns(passed_.data(), passed_count_);
   const std::span<const ToastedValue> toasted = decoder_->toasted();

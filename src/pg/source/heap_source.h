@@ -15,16 +15,16 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
-/// Units: bytes of shared memory by which the seats share the scans of `plan` (one block allocator a scan
-/// node); MAXALIGNed.
+/// Units: bytes of shared memory by which the seats share the scans of `plan` (one block allocator
+/// a scan node); MAXALIGNed.
 [[nodiscard]] std::size_t scan_share_bytes(const plan::PlanSpec& plan);
 /// Runs in: the leader, before any seat scans, and again for every rescan when no seat is scanning.
 /// Errors: PgError.
 void scan_share_init(const plan::PlanSpec& plan, std::span<std::byte> share);
 
 /// Opens heap scans under one snapshot.
-/// Runs in: leader and workers. Relations are locked (AccessShareLock) and opened in open_scan(), closed by
-/// Source::close().
+/// Runs in: leader and workers. Relations are locked (AccessShareLock) and opened in open_scan(),
+/// closed by Source::close().
 class HeapSourceFactory final : public engine::SourceFactory {
  public:
   /// `share` was initialized by the leader for the same plan.

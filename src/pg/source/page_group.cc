@@ -83,7 +83,8 @@ void add_visible_tuples(PageGroupReader& reader, Buffer buffer, Page page, bool 
   }
 }
 
-/// The content lock must not be held when an error leaves call(): C++ frames above may still call the server.
+/// The content lock must not be held when an error leaves call(): C++ frames above may still call
+/// the server.
 void add_page(PageGroupReader& reader, Buffer buffer) {
   LockBuffer(buffer, BUFFER_LOCK_SHARE);
   PG_TRY();

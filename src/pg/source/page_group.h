@@ -17,8 +17,8 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
-/// Reads the blocks that this seat claims, a group at a time. Trivially destructible: errors of the server may
-/// jump over it, and its pins are then released with the transaction.
+/// Reads the blocks that this seat claims, a group at a time. Trivially destructible: errors of the
+/// server may jump over it, and its pins are then released with the transaction.
 /// Invariant: the tuples lie on pages that pins[0..pin_count) hold.
 /// Source:    heapam.c, heapgetpage(); DESIGN.md section 9.
 struct PageGroupReader {
@@ -44,8 +44,8 @@ struct PageGroupReader {
 
 /// Begins the scan: predicate lock, statistics, buffer strategy.
 void begin_page_groups(PageGroupReader& reader);
-/// Releases the group before and reads the next; no tuples and `ended` once no block is left. A group
-/// may have no tuples.
+/// Releases the group before and reads the next; no tuples and `ended` once no block is left. A
+/// group may have no tuples.
 void read_page_group(PageGroupReader& reader);
 /// Releases pins and strategy. Idempotent.
 void end_page_groups(PageGroupReader& reader);

@@ -1,4 +1,5 @@
-// A relation opened for a scan: what the plan assumed of it is checked, what the decoder needs is read off it.
+// A relation opened for a scan: what the plan assumed of it is checked, what the decoder needs is
+// read off it.
 #pragma once
 
 #include <vector>
@@ -14,7 +15,8 @@ SLUICE_PG_HEADERS_END
 namespace sluice::pg {
 
 /// Opens and locks (AccessShareLock) the scan's relation.
-/// Errors: PgError; kInternal where it is no heap table. Permissions were checked by the leader's executor.
+/// Errors: PgError; kInternal where it is no heap table. Permissions were checked by the leader's
+/// executor.
 [[nodiscard]] Relation open_scanned_relation(const plan::ScanSpec& scan);
 /// Closes it; the lock stays until the transaction ends.
 void close_scanned_relation(Relation relation);

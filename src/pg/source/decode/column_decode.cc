@@ -15,7 +15,8 @@ using base::Int128;
 using vector::PhysicalType;
 using vector::StringRef;
 
-/// Stores a StringRef in two words. Anything that is put together in memory first waits for its stores.
+/// Stores a StringRef in two words. Anything that is put together in memory first waits for its
+/// stores.
 [[gnu::always_inline]] inline void store_words(StringRef* to, std::uint64_t low,
                                                std::uint64_t high) noexcept {
   static_assert(sizeof(StringRef) == 2 * sizeof low && std::is_trivially_copyable_v<StringRef>);
@@ -24,8 +25,8 @@ using vector::StringRef;
   std::memcpy(bytes + sizeof low, &high, sizeof high);
 }
 
-/// Stores a string that lies inside a tuple. Its bytes are fetched in words that end where the string ends:
-/// what lies before it is readable, what comes after it may not be.
+/// Stores a string that lies inside a tuple. Its bytes are fetched in words that end where the
+/// string ends: what lies before it is readable, what comes after it may not be.
 [[gnu::always_inline]] inline void store_string(StringRef* to, const std::uint8_t* payload,
                                                 std::uint32_t size) noexcept {
   if (size > StringRef::kInlineBytes) {

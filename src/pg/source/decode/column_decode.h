@@ -32,7 +32,8 @@ class ColumnDecoder {
   ColumnDecoder(ColumnDecoder&&) noexcept = default;
   ColumnDecoder& operator=(ColumnDecoder&&) noexcept = default;
 
-  /// Forgets the NULLs and NaNs of the rows before. Values that cannot be read are listed in `toasted`.
+  /// Forgets the NULLs and NaNs of the rows before. Values that cannot be read are listed in
+  /// `toasted`.
   void begin(const TupleGroup& group, std::vector<ToastedValue>& toasted);
   /// Decodes `rows` and moves the cursor behind the attribute.
   /// Pre:    `cursor` stands at the attribute; begin() was called.

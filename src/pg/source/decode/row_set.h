@@ -26,8 +26,8 @@ struct SelectedRows {
   [[nodiscard]] std::uint32_t operator[](std::uint32_t i) const noexcept { return rows[i]; }
 };
 
-/// Calls `loop` with the rows in the form that it can be compiled for. Inlined, so that what the loop captures
-/// stays in registers: its stores could otherwise change the captures.
+/// Calls `loop` with the rows in the form that it can be compiled for. Inlined, so that what the
+/// loop captures stays in registers: its stores could otherwise change the captures.
 template <typename Loop>
 [[gnu::always_inline]] inline void with_rows(const RowSet& rows, Loop&& loop) {
   if (rows.selection == nullptr) {

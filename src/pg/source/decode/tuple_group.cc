@@ -14,12 +14,14 @@ constexpr std::array<std::uint8_t, (kAttributeCountMask + 8) / 8> kNoNulls = [] 
   return bits;
 }();
 
-/// How many tuples the prefetch is ahead of the loop: as many cache lines as a core can have in flight.
+/// How many tuples the prefetch is ahead of the loop: as many cache lines as a core can have in
+/// flight.
 constexpr std::uint32_t kPrefetchRows = 8;
 constexpr std::uint32_t kPrefetchBytesMax = 256;
 constexpr std::uint32_t kCacheLineBytes = 64;
 
-/// Fetches whole tuples, even where few columns are wanted: without gaps memory delivers twice as fast.
+/// Fetches whole tuples, even where few columns are wanted: without gaps memory delivers twice as
+/// fast.
 void prefetch(const TupleBytes& tuple) noexcept {
   const std::uint32_t bytes = std::min(tuple.length, kPrefetchBytesMax);
   for (std::uint32_t offset = 0; offset < bytes; offset += kCacheLineBytes) {
