@@ -8,13 +8,14 @@
 namespace sluice::pg {
 
 namespace border_detail {
-/// Runs fn(argument) under its own sigsetjmp. Errors: PgError, thrown after the setjmp scope was left.
+/// Runs fn(argument) under its own sigsetjmp. Errors: PgError, thrown after the setjmp scope was
+/// left.
 void call_leaf(void (*fn)(void*), void* argument);
 }  // namespace border_detail
 
 /// Runs `body`, which may ereport(), and turns its longjmp into PgError.
-/// Pre:    `body` and all it calls have only trivially destructible C++ frames, throw nothing and do not
-///         hold on to C++ resources; its captures are references or plain values.
+/// Pre:    `body` and all it calls have only trivially destructible C++ frames, throw nothing and
+///         do not hold on to C++ resources; its captures are references or plain values.
 /// Errors: PgError. Interrupts (CHECK_FOR_INTERRUPTS) may be served inside.
 /// Source: DESIGN.md section 10, rule 2.
 template <typename Body>

@@ -13,8 +13,9 @@ void* capture_current_exception() noexcept;
 [[noreturn]] void raise(void* captured);
 }  // namespace border_detail
 
-/// Runs `body`; whatever it throws becomes an ereport(ERROR) after all its frames are gone: PgError as the
-/// original, base::Error with its SQLSTATE, std::bad_alloc as 53200, anything else as internal.
+/// Runs `body`; whatever it throws becomes an ereport(ERROR) after all its frames are gone: PgError
+/// as the original, base::Error with its SQLSTATE, std::bad_alloc as 53200, anything else as
+/// internal.
 /// Pre:    the caller's own frame has no destructor to run and holds nothing.
 /// Source: DESIGN.md section 10, rule 1.
 template <typename Body>

@@ -1,5 +1,5 @@
-// postgres.h for C++: with C linkage, and without the macros that collide with the standard library.
-// Include it before anything else in a file under src/pg; wrap further server headers in
+// postgres.h for C++: with C linkage, and without the macros that collide with the standard
+// library. Include it before anything else in a file under src/pg; wrap further server headers in
 // SLUICE_PG_HEADERS_BEGIN / SLUICE_PG_HEADERS_END.
 #pragma once
 
@@ -39,7 +39,8 @@ SLUICE_PG_HEADERS_END
 #undef strerror
 #undef bind
 
-/// Visible outside the library: the entry points that PostgreSQL looks up by name, and nothing else.
+/// Visible outside the library: the entry points that PostgreSQL looks up by name, and nothing
+/// else.
 #define SLUICE_EXPORT __attribute__((visibility("default")))
 #undef PGDLLEXPORT
 #define PGDLLEXPORT SLUICE_EXPORT

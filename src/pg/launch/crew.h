@@ -1,11 +1,11 @@
 // The seats of one run, from the leader's side: their shared memory, their processes, their end.
 //
-// | phase     | by           | then |
-// |-----------|--------------|---------------------------------------------------------------------|
-// | laid out  | constructor  | the region holds plan, empty mesh and scan shares; nobody runs | |
-// at work   | assemble()   | the workers that came have joined, the membership is sealed          |
-// | dismissed | dismiss()    | the workers have left; counters are final | | gone      | disband()
-// | the region is gone                                                   |
+// | phase     | by          | then                                                            |
+// |-----------|-------------|-----------------------------------------------------------------|
+// | laid out  | constructor | the region holds plan, empty mesh and scan shares; nobody runs  |
+// | at work   | assemble()  | the workers that came have joined, the membership is sealed     |
+// | dismissed | dismiss()   | the workers have left; counters are final                       |
+// | gone      | disband()   | the region is gone                                              |
 //
 // After an error PostgreSQL's abort destroys the ParallelContext itself: lose() then only forgets
 // it.

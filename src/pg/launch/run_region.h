@@ -40,7 +40,8 @@ struct RunSizes {
   std::size_t operator_memory_bytes = 0;  // not held: every operator's budget, in every seat
 };
 
-/// What a worker read and wrote, for the leader's own statistics (EXPLAIN (BUFFERS), pg_stat_statements).
+/// What a worker read and wrote, for the leader's own statistics (EXPLAIN (BUFFERS),
+/// pg_stat_statements).
 struct SeatUsage {
   BufferUsage buffers;
   WalUsage wal;

@@ -15,8 +15,8 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
-/// The fragments, exchanges and operators of a plan as a sequence of print steps: indented lines with
-/// arrows in the text format, nested groups of properties in the others.
+/// The fragments, exchanges and operators of a plan as a sequence of print steps: indented lines
+/// with arrows in the text format, nested groups of properties in the others.
 /// Runs in: the leader.
 class ExplainDocument {
  public:

@@ -20,8 +20,8 @@ SLUICE_PG_HEADERS_END
 namespace sluice::pg {
 
 /// Ends by finish(), or, after an error, when its shared memory or its owner dies.
-/// Errors: of all methods: PgError (also a worker's own error); base::Error of the query; kAbandon, by this
-///         or another seat, after which only finish() may be called.
+/// Errors: of all methods: PgError (also a worker's own error); base::Error of the query; kAbandon,
+///         by this or another seat, after which only finish() may be called.
 /// Runs in: the leader.
 class LeaderRun {
  public:

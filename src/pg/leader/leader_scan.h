@@ -1,11 +1,13 @@
-// A Custom Scan's life in the leader: from the plan to rows, over starts, rescans, early ends and abandon.
+// A Custom Scan's life in the leader: from the plan to rows, over starts, rescans, early ends and
+// abandon.
 //
-// | state     | fetch()                               | rescan()          | shutdown()              |
-// |-----------|---------------------------------------|-------------------|-------------------------|
-// | idle      | starts a run -> running               | stays             | stays                   |
-// | running   | a row, or -> ended                    | same run, or new  | with workers: -> ended  |
-// | ended     | the end                               | same run, or new  | with workers: run ends  |
-// | abandoned | kAbandoned: PostgreSQL's plan answers | stays             | stays                   |
+// | state     | fetch()                     | rescan()         | shutdown()             |
+// |-----------|-----------------------------|------------------|------------------------|
+// | idle      | starts a run -> running     | stays            | stays                  |
+// | running   | a row, or -> ended          | same run, or new | with workers: -> ended |
+// | ended     | the end                     | same run, or new | with workers: run ends |
+// | abandoned | kAbandoned: PostgreSQL's    | stays            | stays                  |
+// |           | own plan answers            |                  |                        |
 #pragma once
 
 #include <cstdint>
@@ -39,8 +41,8 @@ class LeaderScan {
  public:
   explicit LeaderScan(SluicePlan plan);
 
-  /// Makes the next row current. `params`: the ExprStates of custom_exprs, evaluated in the scan's own
-  /// expression context before a run starts.
+  /// Makes the next row current. `params`: the ExprStates of custom_exprs, evaluated in the scan's
+  /// own expression context before a run starts.
   /// Errors: also 54000 when the run is given up after rows were returned.
   [[nodiscard]] FetchResult fetch(ScanState& scan, List* params);
   void rescan() noexcept;

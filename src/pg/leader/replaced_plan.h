@@ -9,8 +9,8 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
-/// The next row of the replaced plan, in the Custom Scan's result slot; empty at the end. The first call
-/// brings the plan up as the scan's child, so that EXPLAIN and shutdown see it.
+/// The next row of the replaced plan, in the Custom Scan's result slot; empty at the end. The first
+/// call brings the plan up as the scan's child, so that EXPLAIN and shutdown see it.
 /// Pre:    the plan is the only one of custom_plans and has the Custom Scan's columns.
 /// Errors: ereport() by longjmp: outside of guard(), as the other functions here.
 TupleTableSlot* replaced_plan_next(CustomScanState* scan);
