@@ -249,8 +249,10 @@ TEST(SeatClose, ClosingInTheMiddleOfAResultIsQuietAndFinal) {
     EXPECT_NE(crew.leader().pull(), nullptr);
     crew.leader().close();
     crew.leader().close();
+    EXPECT_TRUE(crew.mesh().query_closed());
     crew.finish();
     EXPECT_TRUE(crew.errors().empty());
+    EXPECT_EQ(crew.peer_errors(), 0U);
   }
 }
 

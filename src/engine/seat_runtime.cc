@@ -126,7 +126,14 @@ const vector::Batch* SeatRuntime::pull() {
 void SeatRuntime::serve() {
   Impl& impl = *impl_;
   impl.learn_members();
-  impl.scheduler.run([&impl] { return impl.mesh.query_closed(); });
+  try {
+    impl.scheduler.run([&impl] { return impl.mesh.query_closed(); });
+  } catch (const base::Error& error) {
+    // A stream that broke off because its producer was closed with the query is no failure.
+    if (error.kind() != base::ErrorKind::kPeer || !impl.mesh.query_closed()) {
+      throw;
+    }
+  }
 }
 
 void SeatRuntime::restart() {
@@ -140,6 +147,12 @@ void SeatRuntime::restart() {
   impl.root_begun = false;
 }
 
-void SeatRuntime::close() { impl_->scheduler.close(); }
+void SeatRuntime::close() {
+  if (impl_->mesh.self() == base::kLeaderSeat) {
+    // Before the tasks: whoever sees one of their streams break off sees this, too.
+    impl_->mesh.close_query();
+  }
+  impl_->scheduler.close();
+}
 
 }  // namespace sluice::engine

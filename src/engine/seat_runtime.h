@@ -49,7 +49,8 @@ class SeatRuntime {
   [[nodiscard]] const vector::Batch* pull();
 
   /// Answers streams until the leader closes the query.
-  /// Errors: as pull(); the caller reports them and Mesh::fail()s first.
+  /// Errors: as pull(), except kPeer once the query is closed; the caller Mesh::fail()s first and
+  ///         then reports them.
   /// Runs in: a worker.
   void serve();
 
@@ -59,7 +60,9 @@ class SeatRuntime {
   /// Runs in: the leader.
   void restart();
 
-  /// Closes every input and task of this seat and their sources. Idempotent; also after an error.
+  /// Closes every input and task of this seat and their sources; in the leader it closes the query
+  /// first. Idempotent; also after an error.
+  /// Errors: the first of the sources', after all of them were closed.
   /// Runs in: every seat, before the destructor.
   void close();
 
