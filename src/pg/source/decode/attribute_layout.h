@@ -15,7 +15,7 @@ inline constexpr std::int16_t kCStringLength = -2;
 
 /// One attribute of the relation, dropped ones included, in attribute order.
 /// Shape: `length` is pg_attribute.attlen: bytes, kVarlenaLength or kCStringLength; `alignment` is
-/// 1, 2, 4 or 8.
+///        1, 2, 4 or 8.
 struct AttributeLayout {
   std::int16_t length = 0;
   std::uint8_t alignment = 1;
@@ -29,9 +29,8 @@ enum class ColumnUse : std::uint8_t {
 
 /// One wanted column.
 /// Shape: `attribute` counts from 0 and is unique among the columns. A fixed-width attribute's
-/// length is the
-///        width of `type`; decimals (precision > 0; kInt64 up to 18 digits, else kInt128) and
-///        kVarlen are varlenas.
+///        length is the width of `type`; decimals (precision > 0; kInt64 up to 18 digits, else
+///        kInt128) and kVarlen are varlenas.
 struct ColumnTarget {
   std::uint16_t attribute = 0;
   vector::PhysicalType type = vector::PhysicalType::kInt32;

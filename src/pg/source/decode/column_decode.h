@@ -39,8 +39,9 @@ class ColumnDecoder {
   /// Pre:    `cursor` stands at the attribute; begin() was called.
   /// Errors: kCorrupt; kAbandon for a numeric that its declaration does not allow.
   void decode(Cursor& cursor, const RowSet& rows, const std::uint8_t** out);
-  /// Stores an unpacked value. Shape: `payload` is the varlena without its header; of a string, it
-  /// must outlive the batch. Errors: as decode().
+  /// Stores an unpacked value.
+  /// Shape:  `payload` is the varlena without its header; of a string, it must outlive the batch.
+  /// Errors: as decode().
   void store_payload(std::uint32_t row, std::span<const std::uint8_t> payload);
 
   [[nodiscard]] const ColumnTarget& target() const noexcept { return *target_; }

@@ -37,9 +37,9 @@ class NumericDecoder {
 
   /// The common case: a varlena with a 1-byte header, a short numeric of at most three stored
   /// digits, and a value of less than 64 bits. False means that decode() must look at it; nothing
-  /// else is said. Shape: `header` is the varlena's first byte, `value_end` what it says is the end
-  /// of the varlena;
-  ///        8 bytes before `value_end` are readable (a tuple's own header is in front of its data).
+  /// else is said.
+  /// Shape: kCut is cuts_digit(); `header` is the varlena's first byte, `value_end` the end it
+  ///        announces; the 8 bytes before that are readable (a tuple's header precedes its data).
   template <bool kCut>
   [[nodiscard]] bool decode_short(std::uint8_t header, const std::uint8_t* value_end,
                                   std::int64_t& value) const noexcept {

@@ -20,26 +20,25 @@ namespace sluice::pg {
 ///   load -> decode_filter_columns -> (decode_output_columns)* -> load ...
 ///
 /// While the filter's columns are decoded, the places of the output columns between them are kept,
-/// so that the second walk starts where they are. Invariant: a row's values are at its physical row
-/// number in every column. Source:    DESIGN.md section 9.
+/// so that the second walk starts where they are.
+/// Invariant: a row's values are at its physical row number in every column.
+/// Source:    DESIGN.md section 9.
 class PageDecoder {
  public:
   /// Errors: kInternal for columns that do not fit their attributes, kAbandon for a missing value
-  /// that does
-  ///         not fit its declaration.
+  ///         that does not fit its declaration.
   PageDecoder(std::vector<AttributeLayout> attributes, std::vector<ColumnTarget> columns);
   PageDecoder(const PageDecoder&) = delete;
   PageDecoder& operator=(const PageDecoder&) = delete;
 
-  /// Takes the next group. Shape: as TupleGroup::load(). The pages stay pinned while strings are
-  /// read.
+  /// Takes the next group. The pages stay pinned while strings are read.
+  /// Shape, errors: as TupleGroup::load().
   void load(std::span<const TupleBytes> tuples);
   /// Errors: kCorrupt, kAbandon (see ColumnDecoder::decode).
   void decode_filter_columns();
   /// Shape: `selection` names `count` rows in ascending order; null: all rows.
   /// Pre:   decode_filter_columns() ran for this group; may be called again with other rows, whose
-  /// values then
-  ///        replace those of the call before.
+  ///        values then replace those of the call before.
   void decode_output_columns(const vector::RowIndex* selection, std::uint32_t count);
 
   [[nodiscard]] std::uint32_t rows() const noexcept { return group_.rows(); }
