@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the house rules that no compiler knows: sizes, names, includes, rooms.
 
-    tools/tidy.py              every source of the repository; one line a finding, exit 1 if there is one
+    tools/tidy.py              checks every source; one line a finding, exit 1 if there is one
     tools/tidy.py --headers    compiles each header outside src/pg alone (CXX, default g++)
     tools/tidy.py --self-test  shows that every rule finds a bad sample and leaves a good one alone
 """
@@ -305,7 +305,8 @@ def check_repository():
 
 def check_headers():
     headers = [path for path in Repository(ROOT).paths
-               if path.startswith("src/") and path.endswith(".h") and not path.startswith("src/pg/")]
+               if path.endswith(".h") and path.startswith("src/")
+               and not path.startswith("src/pg/")]
 
     def compile_alone(header):
         return subprocess.run(
@@ -328,7 +329,10 @@ def check_headers():
 # --- self-test -----------------------------------------------------------------------------------
 
 LONG_FUNCTION = "int f(int a) {\n" + "  a += 1;\n" * 70 + "}\n"
-ROOM_FILES = {"src/plan/README.md": "plan\n", "src/plan/CMakeLists.txt": "sluice_room(plan DEPS base)\n"}
+ROOM_FILES = {
+    "src/plan/README.md": "plan\n",
+    "src/plan/CMakeLists.txt": "sluice_room(plan DEPS base)\n",
+}
 LEADER_FILES = {
     "src/pg/leader/README.md": "leader\n",
     "src/pg/leader/CMakeLists.txt": "sluice_pg_room(leader DEPS pg_port engine)\n",
