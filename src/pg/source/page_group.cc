@@ -111,6 +111,14 @@ void add_page(PageGroupReader& reader, Buffer buffer) {
   LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 }
 
+/// Memory delivers a page fastest from its first byte to its last; its tuples are read backwards, and much later.
+void prefetch_page(Page page) {
+  constexpr std::size_t kCacheLineBytes = 64;
+  for (std::size_t offset = 0; offset < BLCKSZ; offset += kCacheLineBytes) {
+    __builtin_prefetch(page + offset);
+  }
+}
+
 BlockNumber next_block(PageGroupReader& reader) {
   if (!reader.started) {
     table_block_parallelscan_startblock_init(reader.relation, &reader.worker, reader.share);
@@ -152,6 +160,9 @@ void read_page_group(PageGroupReader& reader) {
         ReadBufferExtended(reader.relation, MAIN_FORKNUM, block, RBM_NORMAL, reader.strategy);
     reader.pins[reader.pin_count++] = buffer;
     ++pages;
+    if (!reader.count_only) {
+      prefetch_page(BufferGetPage(buffer));
+    }
     heap_page_prune_opt(reader.relation, buffer);
     add_page(reader, buffer);
     if (reader.count_only) {
