@@ -60,14 +60,11 @@ double engine_cost(const Plan* node) noexcept {
   return cost + factor_of(node) * std::max(own, 0.0);
 }
 
-double exchanged_rows(const plan::PlanNode& node, int workers) noexcept {
-  double rows = 0;
-  if (const auto* exchange = node.as<plan::ExchangeSpec>()) {
-    rows =
-        node.rows_estimated * (exchange->kind == plan::ExchangeKind::kBroadcast ? workers + 1 : 1);
-  }
+/// A broadcast's estimate counts every copy already.
+double exchanged_rows(const plan::PlanNode& node) noexcept {
+  double rows = node.as<plan::ExchangeSpec>() != nullptr ? node.rows_estimated : 0;
   for (const plan::PlanNode& input : node.inputs) {
-    rows += exchanged_rows(input, workers);
+    rows += exchanged_rows(input);
   }
   return rows;
 }
@@ -83,7 +80,7 @@ Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec, int worke
   const double seats = 1 + kWorkerShare * workers;
   const double startup = workers > 0 ? parallel_setup_cost : kLeaderAloneStartup;
   const double work = engine_cost(replaced) / seats +
-                      exchanged_rows(spec.root, workers) * cpu_tuple_cost * kExchangedRowFactor;
+                      exchanged_rows(spec.root) * cpu_tuple_cost * kExchangedRowFactor;
   const double output = spec.root.rows_estimated * cpu_tuple_cost * kReturnedRowFactor;
   const double total = startup + work + output;
   return {root_streams ? startup + work / 2 : startup + work, total};

@@ -28,6 +28,8 @@ const char* name_of(Reason reason) {
       return "parameter";
     case Reason::kOverflow:
       return "overflow";
+    case Reason::kMemory:
+      return "memory";
     case Reason::kSpec:
       return "plan";
   }

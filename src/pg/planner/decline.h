@@ -20,6 +20,7 @@ enum class Reason : std::uint8_t {
   kOrder,       // a sort order
   kParameter,   // a value that is not known before the run starts
   kOverflow,    // a run that might have to be abandoned after its first row
+  kMemory,      // a hash table that is expected to outgrow its memory
   kSpec,        // the lowered plan broke a rule of its own format
 };
 

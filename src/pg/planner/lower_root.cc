@@ -4,6 +4,7 @@
 #include "pg/planner/decline.h"
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/lower_plan.h"
+#include "pg/planner/memory_estimate.h"
 #include "pg/planner/sluice_plan.h"
 #include "pg/port/custom_scan_methods.h"
 #include "plan/enforce_dsm_shuffle.h"
@@ -154,6 +155,20 @@ Choice choose_run(const Plan* replaced, const plan::PlanNode& root, const Loweri
   return choice;
 }
 
+/// Nothing spills yet: what is expected to outgrow its memory would be run in vain, or, once rows have gone
+/// to the client, could not be taken over by PostgreSQL's plan any more.
+void check_memory(const Choice& choice, const Lowering& lowering, const RunLimits& limits) {
+  if (limits.exact && !lowering.root_streams) {
+    return;
+  }
+  const double bytes = largest_table_bytes(choice.spec, choice.workers + 1);
+  if (bytes > static_cast<double>(operator_memory_bytes())) {
+    decline(Reason::kMemory, "a hash table of about " +
+                                 std::to_string(static_cast<std::uint64_t>(bytes / 1024)) +
+                                 " kB is more than work_mem x hash_mem_multiplier");
+  }
+}
+
 /// One custom_scan_tlist entry. Runs in: call().
 Var* append_output(List** scan_tlist, Node* terminal) {
   const auto number = static_cast<AttrNumber>(list_length(*scan_tlist) + 1);
@@ -230,6 +245,7 @@ PlacedScan place_custom_scan(const Statement& statement, Plan* replaced,
   Lowering lowering(statement);
   Root root = lower_root(lowering, replaced, top_k);
   Choice choice = choose_run(replaced, root.fragment.node, lowering, limits);
+  check_memory(choice, lowering, limits);
   Outputs outputs = outputs_of(root);
   auto* exprs = reinterpret_cast<List*>(
       replace_leaves(reinterpret_cast<Node*>(root.exprs), outputs.replacements));

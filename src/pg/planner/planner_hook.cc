@@ -31,6 +31,17 @@ PlannedStmt* keep(PlannedStmt* planned, PlanningReport report, std::vector<Decli
   return planned;
 }
 
+/// Whether a subquery takes values from the query around it, and so runs again for each of its rows.
+bool has_correlated_subplan(const PlannedStmt* planned) noexcept {
+  for (int i = 0; i < list_length(planned->subplans); ++i) {
+    const auto* subplan = static_cast<const Plan*>(list_nth(planned->subplans, i));
+    if (subplan != nullptr && !bms_is_empty(subplan->extParam)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// PostgreSQL's plan first; ours in its place where it is allowed, supported and cheaper.
 PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   const bool force = planning_mode() == Mode::kForce;
@@ -51,7 +62,7 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   const RunLimits limits{workers_allowed(copy, planning.cursor_options), force};
   PlanningCall again = planning;
   again.query = copy;
-  PlannedStmt* second = plan_in_hash_shape(again);
+  PlannedStmt* second = plan_in_hash_shape(again, has_correlated_subplan(first));
   ReplacedPlan replaced = replace_subtrees(second, limits);
   report.sluice_cost = replaced.total_cost;
   if (replaced.scans_placed == 0) {

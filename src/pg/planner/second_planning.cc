@@ -91,16 +91,28 @@ void set_shape(const Shape& shape) noexcept {
   max_parallel_workers_per_gather = shape.workers_per_gather;
 }
 
+/// A correlated subquery runs once a row: without its index or its nested loop it would scan tables each time.
+Shape shape_with_lookups(const Shape& outer) noexcept {
+  Shape shape = kHashShape;
+  shape.nestloop = outer.nestloop;
+  shape.indexscan = outer.indexscan;
+  shape.indexonlyscan = outer.indexonlyscan;
+  shape.bitmapscan = outer.bitmapscan;
+  return shape;
+}
+
 bool second_planning = false;
-Shape outer_shape;  // while second_planning
+Shape outer_shape;   // while second_planning
+Shape second_shape;  // likewise
 
 /// Sets the hash shape; its end brings back what was.
 class HashShapeScope {
  public:
-  HashShapeScope() noexcept {
+  explicit HashShapeScope(bool keep_lookups) noexcept {
     outer_shape = current_shape();
+    second_shape = keep_lookups ? shape_with_lookups(outer_shape) : kHashShape;
     second_planning = true;
-    set_shape(kHashShape);
+    set_shape(second_shape);
   }
   HashShapeScope(const HashShapeScope&) = delete;
   HashShapeScope& operator=(const HashShapeScope&) = delete;
@@ -112,8 +124,8 @@ class HashShapeScope {
 
 }  // namespace
 
-PlannedStmt* plan_in_hash_shape(const PlanningCall& planning) {
-  const HashShapeScope scope;
+PlannedStmt* plan_in_hash_shape(const PlanningCall& planning, bool keep_lookups) {
+  const HashShapeScope scope(keep_lookups);
   return call([&planning] {
     return planning.planner(planning.query, planning.text, planning.cursor_options,
                             planning.params);
@@ -127,7 +139,7 @@ PlannedStmt* plan_inside_second_planning(const PlanningCall& planning) {
   set_shape(outer_shape);
   PlannedStmt* planned =
       planning.planner(planning.query, planning.text, planning.cursor_options, planning.params);
-  set_shape(kHashShape);
+  set_shape(second_shape);
   return planned;
 }
 

@@ -18,10 +18,11 @@ struct PlanningCall {
   ParamListInfo params;
 };
 
+/// `keep_lookups` leaves index scans and nested loops to the planner's choice: for correlated subqueries.
 /// Pre:    nobody else uses call.query, which the planner changes.
 /// Post:   the planner's settings are what they were, also after an error.
 /// Errors: PgError.
-[[nodiscard]] PlannedStmt* plan_in_hash_shape(const PlanningCall& planning);
+[[nodiscard]] PlannedStmt* plan_in_hash_shape(const PlanningCall& planning, bool keep_lookups);
 
 /// Whether a second planning is under way in this process: what is planned now is planned from inside it.
 [[nodiscard]] bool in_second_planning() noexcept;
