@@ -119,6 +119,42 @@ void prefetch_page(Page page) {
   }
 }
 
+#if PG_VERSION_NUM < 160000
+RelFileNode storage_of(Relation relation) { return relation->rd_node; }
+#else
+RelFileLocator storage_of(Relation relation) { return relation->rd_locator; }
+#endif
+
+/// Pages that came into the pool one after the other often lie in neighbouring buffers. Looking there first
+/// spares the pool's mapping table, whose every lookup misses the cache.
+bool read_neighbour(PageGroupReader& reader, BlockNumber block) {
+  if (reader.neighbour_pause > 0) {
+    --reader.neighbour_pause;
+    return false;
+  }
+  const Buffer neighbour = reader.last_buffer + 1;
+  if (reader.last_buffer < 1 || neighbour > NBuffers || block != reader.last_block + 1) {
+    return false;
+  }
+  if (!ReadRecentBuffer(storage_of(reader.relation), MAIN_FORKNUM, block, neighbour)) {
+    reader.neighbour_pause = PageGroupReader::kNeighbourPausePages;
+    return false;
+  }
+  pgstat_count_buffer_read(reader.relation);
+  pgstat_count_buffer_hit(reader.relation);
+  reader.last_buffer = neighbour;
+  return true;
+}
+
+Buffer read_block(PageGroupReader& reader, BlockNumber block) {
+  if (!read_neighbour(reader, block)) {
+    reader.last_buffer =
+        ReadBufferExtended(reader.relation, MAIN_FORKNUM, block, RBM_NORMAL, reader.strategy);
+  }
+  reader.last_block = block;
+  return reader.last_buffer;
+}
+
 BlockNumber next_block(PageGroupReader& reader) {
   if (!reader.started) {
     table_block_parallelscan_startblock_init(reader.relation, &reader.worker, reader.share);
@@ -156,8 +192,7 @@ void read_page_group(PageGroupReader& reader) {
       reader.ended = true;
       break;
     }
-    Buffer buffer =
-        ReadBufferExtended(reader.relation, MAIN_FORKNUM, block, RBM_NORMAL, reader.strategy);
+    Buffer buffer = read_block(reader, block);
     reader.pins[reader.pin_count++] = buffer;
     ++pages;
     if (!reader.count_only) {

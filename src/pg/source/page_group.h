@@ -23,6 +23,7 @@ namespace sluice::pg {
 /// Source:    heapam.c, heapgetpage(); DESIGN.md section 9.
 struct PageGroupReader {
   static constexpr std::uint32_t kPagesMax = 16;  // half of the ring of a bulk read
+  static constexpr std::uint32_t kNeighbourPausePages = 32;
 
   Relation relation = nullptr;
   Snapshot snapshot = nullptr;
@@ -33,6 +34,10 @@ struct PageGroupReader {
   bool count_only = false;  // `tuples` is not filled, and no page stays pinned
   bool started = false;
   bool ended = false;
+
+  Buffer last_buffer = InvalidBuffer;
+  BlockNumber last_block = InvalidBlockNumber;
+  std::uint32_t neighbour_pause = 0;  // pages before the neighbouring buffer is looked at again
 
   std::uint32_t pin_count = 0;
   std::array<Buffer, kPagesMax> pins{};
