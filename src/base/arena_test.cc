@@ -1,9 +1,8 @@
 #include "base/arena.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <cstring>
+#include <gtest/gtest.h>
 #include <random>
 
 #include "base/error.h"

@@ -1,5 +1,5 @@
-// The one exception type that ends a query. Runs in every process; never crosses an extern "C" edge:
-// src/pg/border turns it into ereport().
+// The one exception type that ends a query. Runs in every process; never crosses an extern "C"
+// edge: src/pg/border turns it into ereport().
 #pragma once
 
 #include <exception>

@@ -24,8 +24,8 @@ class Operator {
 
 enum class SinkState : std::uint8_t {
   kAccepted,  // the whole batch was consumed
-  kBlocked,   // call again with the same batch after a bell; the part already consumed is remembered
-  kClosed,    // nobody wants more: stop the pipeline
+  kBlocked,  // call again with the same batch after a bell; the part already consumed is remembered
+  kClosed,   // nobody wants more: stop the pipeline
 };
 
 /// The end of a pipeline: a build side, an aggregate, a sender, the leader's output.

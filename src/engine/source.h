@@ -24,8 +24,8 @@ class Source {
   virtual ~Source() = default;
   /// Errors: any; the query ends.
   [[nodiscard]] virtual SourceState next(vector::Batch& out) = 0;
-  /// No more rows are wanted. Idempotent. Must be called before the destructor wherever the source holds
-  /// what an exception may not release (buffer pins).
+  /// No more rows are wanted. Idempotent. Must be called before the destructor wherever the source
+  /// holds what an exception may not release (buffer pins).
   virtual void close() = 0;
 };
 
@@ -33,8 +33,9 @@ class Source {
 class SourceFactory {
  public:
   virtual ~SourceFactory() = default;
-  /// `scan` holds a ScanSpec; the source yields its `outputs`, filtered by its `filters`, in physical
-  /// types as physical_type_of() says. Seats that open the same node share its rows among them.
+  /// `scan` holds a ScanSpec; the source yields its `outputs`, filtered by its `filters`, in
+  /// physical types as physical_type_of() says. Seats that open the same node share its rows among
+  /// them.
   [[nodiscard]] virtual std::unique_ptr<Source> open_scan(const plan::PlanNode& scan,
                                                           base::MemoryBudget& budget) = 0;
 };

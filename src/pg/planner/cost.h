@@ -1,8 +1,8 @@
 // What a plan costs here, in PostgreSQL's cost units.
 //
-// The estimate starts from PostgreSQL's own cost of each replaced node, so that its settings and statistics count
-// here too, and takes a part of it: the engine does the same work on columns. The factors are ratios of times of
-// forced plans of TPC-H with one process each, rounded towards PostgreSQL.
+// The estimate starts from PostgreSQL's own cost of each replaced node, so that its settings and
+// statistics count here too, and takes a part of it: the engine does the same work on columns. The
+// factors are cautious against the ratios that `make demo` shows.
 #pragma once
 
 #include "pg/border/pg_include.h"
@@ -23,8 +23,8 @@ struct Costs {
 /// The plan's own estimate, without the penalties by which the second planning rules nodes out.
 [[nodiscard]] Costs planned_costs(const Plan* node) noexcept;
 
-/// Of running `replaced` here with so many workers. Shape: `spec` is `replaced` lowered, and distributed where
-/// there are workers.
+/// Of running `replaced` here with so many workers. Shape: `spec` is `replaced` lowered, and
+/// distributed where there are workers.
 [[nodiscard]] Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec, int workers,
                                    bool root_streams) noexcept;
 

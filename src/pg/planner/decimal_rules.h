@@ -7,8 +7,8 @@
 
 namespace sluice::pg {
 
-/// Shape: `may_overflow` says that the bound is beyond kDecimalDigitsMax and was capped, so that a value may
-///        not fit at run time.
+/// Shape: `may_overflow` says that the bound is beyond kDecimalDigitsMax and was capped, so that a
+///        value may not fit at run time.
 struct DecimalBound {
   plan::DataType type;
   bool may_overflow = false;

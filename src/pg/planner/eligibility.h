@@ -1,4 +1,5 @@
-// Which statements are worth a second look, and which may have workers. Cheap: runs for every statement.
+// Which statements are worth a second look, and which may have workers. Cheap: runs for every
+// statement.
 #pragma once
 
 #include "pg/border/pg_include.h"
@@ -13,7 +14,8 @@ namespace sluice::pg {
 /// Runs in: C code; may longjmp (stack depth).
 [[nodiscard]] const char* reason_against(const Query* query, int cursor_options);
 
-/// Workers that the statement may have, whatever its plan: 0 where PostgreSQL would not plan parallel either.
+/// Workers that the statement may have, whatever its plan: 0 where PostgreSQL would not plan
+/// parallel either.
 /// Shape: `query` is as it was before planning.
 /// Errors: PgError.
 [[nodiscard]] int workers_allowed(Query* query, int cursor_options);

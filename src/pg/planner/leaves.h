@@ -1,4 +1,5 @@
-// The leaves of a finished plan's expressions: Vars, and what an Agg computes (Aggref, GroupingFunc) as wholes.
+// The leaves of a finished plan's expressions: Vars, and what an Agg computes (Aggref,
+// GroupingFunc) as wholes.
 #pragma once
 
 #include <vector>
@@ -30,8 +31,8 @@ struct LeafReplacement {
 /// Errors: PgError; kInternal for a leaf without a replacement.
 [[nodiscard]] Node* replace_leaves(Node* expr, const std::vector<LeafReplacement>& replacements);
 
-/// Whether `expr` has one value for a whole run: no Var, no volatile function, no subquery, and of the
-/// parameters only those from outside and the results of init plans.
+/// Whether `expr` has one value for a whole run: no Var, no volatile function, no subquery, and of
+/// the parameters only those from outside and the results of init plans.
 /// Errors: PgError.
 [[nodiscard]] bool is_run_constant(Node* expr, const Bitmapset* init_plan_params);
 

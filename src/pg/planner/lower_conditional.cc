@@ -113,8 +113,8 @@ Value ExprLowering::lower_boolean_test(const BooleanTest& test) {
   decline(Reason::kExpression, "boolean test");
 }
 
-/// CASE over lowered branches. PostgreSQL's numeric result keeps the scale of the branch taken; where
-/// branches differ in scale, Value::scale says which it was.
+/// CASE over lowered branches. PostgreSQL's numeric result keeps the scale of the branch taken;
+/// where branches differ in scale, Value::scale says which it was.
 Value ExprLowering::choose(std::vector<Branch> branches, Value otherwise) {
   std::vector<Value*> results;
   for (Branch& branch : branches) {

@@ -205,8 +205,8 @@ Value ExprLowering::lower_parameter(Node* expr) {
       false, std::nullopt};
 }
 
-/// Only relabelings that leave the engine's type alone: varchar as text, numeric as unconstrained numeric,
-/// another collation.
+/// Only relabelings that leave the engine's type alone: varchar as text, numeric as unconstrained
+/// numeric, another collation.
 Value ExprLowering::lower_relabel(const RelabelType& relabel) {
   Value value = lower(reinterpret_cast<Node*>(relabel.arg));
   const bool text = value.expr.type.kind == TypeKind::kText &&

@@ -20,8 +20,8 @@ SLUICE_PG_HEADERS_END
 namespace sluice::pg {
 
 /// A lowered expression.
-/// Shape: `scale` is there where the values of a numeric differ in their scale (CASE with branches of several
-///        scales): an int4 expression that is NULL exactly where the value is.
+/// Shape: `scale` is there where the values of a numeric differ in their scale (CASE with branches
+///        of several scales): an int4 expression that is NULL exactly where the value is.
 struct Value {
   plan::Expr expr;
   bool not_null = false;

@@ -16,7 +16,8 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
-/// A lowered node before its targetlist is computed: `scope` has a column for every leaf that was asked for.
+/// A lowered node before its targetlist is computed: `scope` has a column for every leaf that was
+/// asked for.
 struct Fragment {
   plan::PlanNode node;
   Scope scope;
@@ -25,13 +26,15 @@ struct Fragment {
 /// Which entries of a targetlist are wanted; entry i is attribute number i + 1.
 using WantedAttributes = std::vector<bool>;
 
-/// A lowered node with its targetlist computed. Shape: one element an entry, empty where not wanted.
+/// A lowered node with its targetlist computed. Shape: one element an entry, empty where not
+/// wanted.
 struct ChildColumns {
   plan::PlanNode node;
   std::vector<std::optional<ScopeColumn>> columns;
 };
 
-/// Lowers `node` without its targetlist and, for an Agg, without its HAVING. `leaves` are what those read.
+/// Lowers `node` without its targetlist and, for an Agg, without its HAVING. `leaves` are what
+/// those read.
 /// Errors: Declined; PgError.
 [[nodiscard]] Fragment lower_fragment(Lowering& lowering, Plan* node,
                                       const std::vector<Node*>& leaves);
@@ -71,8 +74,8 @@ struct ChildColumns {
 /// `input` under a filter, or as it is where there are no conjuncts.
 [[nodiscard]] plan::PlanNode filtered(plan::PlanNode input, std::vector<plan::Expr> conjuncts,
                                       double rows);
-/// Puts a projection above `node` that keeps all its columns and adds those of `exprs` that are not columns;
-/// returns the column of each of `exprs`.
+/// Puts a projection above `node` that keeps all its columns and adds those of `exprs` that are not
+/// columns; returns the column of each of `exprs`.
 [[nodiscard]] std::vector<std::uint32_t> append_columns(plan::PlanNode& node,
                                                         std::vector<plan::Expr> exprs);
 /// The name of a plan node's kind as EXPLAIN says it.

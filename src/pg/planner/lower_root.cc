@@ -23,14 +23,16 @@ namespace sluice::pg {
 
 namespace {
 
-/// The node whose leaves the Custom Scan's targetlist reads, and the expressions that stay above the engine.
+/// The node whose leaves the Custom Scan's targetlist reads, and the expressions that stay above
+/// the engine.
 struct Root {
   Fragment fragment;
   List* exprs = NIL;  // of `replaced`'s targetlist, over the fragment's leaves
   List* qual = NIL;   // left to PostgreSQL
 };
 
-/// The targetlist of `replaced` in terms of the leaves of `source`: a Sort's entries are Vars of its child's.
+/// The targetlist of `replaced` in terms of the leaves of `source`: a Sort's entries are Vars of
+/// its child's.
 List* root_exprs(const Plan* replaced, const Plan* source) {
   return call([replaced, source] {
     List* exprs = NIL;
@@ -155,8 +157,8 @@ Choice choose_run(const Plan* replaced, const plan::PlanNode& root, const Loweri
   return choice;
 }
 
-/// Nothing spills yet: what is expected to outgrow its memory would be run in vain, or, once rows have gone
-/// to the client, could not be taken over by PostgreSQL's plan any more.
+/// Nothing spills yet: what is expected to outgrow its memory would be run in vain, or, once rows
+/// have gone to the client, could not be taken over by PostgreSQL's plan any more.
 void check_memory(const Choice& choice, const Lowering& lowering, const RunLimits& limits) {
   if (limits.exact && !lowering.root_streams) {
     return;
@@ -211,8 +213,8 @@ Outputs outputs_of(const Root& root) {
   return outputs;
 }
 
-/// Moves the init plans of the replaced nodes up: the Custom Scan evaluates parameters, the fallback below it
-/// must not run an init plan a second time. Runs in: call().
+/// Moves the init plans of the replaced nodes up: the Custom Scan evaluates parameters, the
+/// fallback below it must not run an init plan a second time. Runs in: call().
 void hoist_init_plans(Plan* node, List** init_plans) {
   if (node == nullptr) {
     return;

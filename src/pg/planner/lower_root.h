@@ -14,8 +14,8 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
-/// How the placed node may run. Shape: `workers` is what the statement allows, `exact` keeps that number
-/// whatever the cost.
+/// How the placed node may run. Shape: `workers` is what the statement allows, `exact` keeps that
+/// number whatever the cost.
 struct RunLimits {
   int workers = 0;
   bool exact = false;
@@ -28,8 +28,8 @@ struct PlacedScan {
   int workers = 0;
 };
 
-/// Lowers `replaced` (a HashJoin, an Agg, or the Sort below a Limit of `top_k` rows) and builds its Custom Scan.
-/// `replaced` itself becomes the fallback below it; nothing else is changed.
+/// Lowers `replaced` (a HashJoin, an Agg, or the Sort below a Limit of `top_k` rows) and builds its
+/// Custom Scan. `replaced` itself becomes the fallback below it; nothing else is changed.
 /// Errors: Declined; PgError; base::Error where the lowered plan breaks a rule.
 [[nodiscard]] PlacedScan place_custom_scan(const Statement& statement, Plan* replaced,
                                            std::optional<std::uint64_t> top_k,

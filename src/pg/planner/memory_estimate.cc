@@ -29,8 +29,9 @@ double row_bytes(const plan::PlanNode& node) noexcept {
   return bytes;
 }
 
-/// A node's table: a join's build side, which every seat holds a part of or, broadcast, a copy of; an aggregate's
-/// groups. A broadcast's estimate counts all copies, so that both come down to a share.
+/// A node's table: a join's build side, which every seat holds a part of or, broadcast, a copy of;
+/// an aggregate's groups. A broadcast's estimate counts all copies, so that both come down to a
+/// share.
 double table_bytes(const plan::PlanNode& node, int seats) noexcept {
   if (node.as<plan::HashJoinSpec>() != nullptr) {
     const plan::PlanNode& build = node.inputs[1];

@@ -31,7 +31,8 @@ PlannedStmt* keep(PlannedStmt* planned, PlanningReport report, std::vector<Decli
   return planned;
 }
 
-/// Whether a subquery takes values from the query around it, and so runs again for each of its rows.
+/// Whether a subquery takes values from the query around it, and so runs again for each of its
+/// rows.
 bool has_correlated_subplan(const PlannedStmt* planned) noexcept {
   for (int i = 0; i < list_length(planned->subplans); ++i) {
     const auto* subplan = static_cast<const Plan*>(list_nth(planned->subplans, i));

@@ -24,7 +24,8 @@ void remember(PlanningReport report) noexcept;
 void remember_unseen(const PlannedStmt* planned, const char* why) noexcept;
 /// The report of `planned`, or null where another statement was planned since.
 [[nodiscard]] const PlanningReport* report_of(const PlannedStmt* planned);
-/// Keeps the report of `planned` while it runs and other statements are planned; the latest one kept.
+/// Keeps the report of `planned` while it runs and other statements are planned; the latest one
+/// kept.
 void keep_report_of(const PlannedStmt* planned);
 /// Null where keep_report_of() was called for another statement since.
 [[nodiscard]] const PlanningReport* kept_report_of(const PlannedStmt* planned);

@@ -1,4 +1,5 @@
-// What the expressions of one PostgreSQL plan node can see: its leaves, and the engine columns behind them.
+// What the expressions of one PostgreSQL plan node can see: its leaves, and the engine columns
+// behind them.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@
 namespace sluice::pg {
 
 /// One value that the engine has in a column.
-/// Shape: `terminal` says the value in base Vars and Aggrefs over them. A numeric whose values do not all
-///        have `type`'s scale has their scale in the int4 column `scale_column`.
+/// Shape: `terminal` says the value in base Vars and Aggrefs over them. A numeric whose values do
+///        not all have `type`'s scale has their scale in the int4 column `scale_column`.
 struct ScopeColumn {
   plan::DataType type;
   std::uint32_t column = 0;

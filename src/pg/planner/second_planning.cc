@@ -11,8 +11,8 @@ namespace sluice::pg {
 
 namespace {
 
-/// The planner's settings that give a plan its shape. They are set behind the configuration system's back, for
-/// the time of one call: nobody can see them in between.
+/// The planner's settings that give a plan its shape. They are set behind the configuration
+/// system's back, for the time of one call: nobody can see them in between.
 struct Shape {
   bool nestloop;
   bool mergejoin;
@@ -32,8 +32,8 @@ struct Shape {
   int workers_per_gather;
 };
 
-// material stays: it keeps the inner side of a nested loop from running again and again. jit is off because
-// the penalties of this shape would turn it on.
+// material stays: it keeps the inner side of a nested loop from running again and again. jit is off
+// because the penalties of this shape would turn it on.
 constexpr Shape kHashShape = {
     .nestloop = false,
     .mergejoin = false,
@@ -91,7 +91,8 @@ void set_shape(const Shape& shape) noexcept {
   max_parallel_workers_per_gather = shape.workers_per_gather;
 }
 
-/// A correlated subquery runs once a row: without its index or its nested loop it would scan tables each time.
+/// A correlated subquery runs once a row: without its index or its nested loop it would scan tables
+/// each time.
 Shape shape_with_lookups(const Shape& outer) noexcept {
   Shape shape = kHashShape;
   shape.nestloop = outer.nestloop;

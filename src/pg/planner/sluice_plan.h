@@ -2,10 +2,12 @@
 //
 // The node that takes the place of a PostgreSQL subtree:
 //   scan.plan.targetlist  the subtree's targetlist, same columns and order; Vars are INDEX_VAR into
-//                         custom_scan_tlist, anything else is evaluated by PostgreSQL above our rows
+//                         custom_scan_tlist, all else PostgreSQL evaluates above our rows
 //   scan.plan.qual        conditions left to PostgreSQL (HAVING), over INDEX_VARs
-//   custom_scan_tlist     one terminal expression (base Var or Aggref over base Vars) an OutputColumn
-//   custom_exprs          run-time constants: Var-free, not volatile; custom_exprs[i] gives parameter i
+//   custom_scan_tlist     one terminal expression (base Var, or Aggref over base Vars) for each
+//                         OutputColumn
+//   custom_exprs          run-time constants: Var-free, not volatile; custom_exprs[i] gives
+//                         parameter i
 //   custom_plans          the replaced subtree: the leader runs it when the run is abandoned
 //   custom_private        this struct
 #pragma once

@@ -16,8 +16,8 @@ namespace sluice::pg {
 
 namespace {
 
-/// A fresh Sort that restores the order in which a sorted aggregate hands out its groups. The group keys that
-/// the targetlist does not have cannot be relied on above, nor those after them.
+/// A fresh Sort that restores the order in which a sorted aggregate hands out its groups. The group
+/// keys that the targetlist does not have cannot be relied on above, nor those after them.
 Plan* sorted_as(Plan* scan, const Agg& agg) {
   return call([scan, &agg]() -> Plan* {
     const auto* below = reinterpret_cast<const Sort*>(agg.plan.lefttree);
@@ -76,7 +76,8 @@ class Replacer {
   Replacer(const Statement& statement, const RunLimits& limits)
       : statement_(statement), limits_(limits) {}
 
-  /// Rewrites the tree at `slot`; returns what it costs now. `rescanned`: an outer row each runs it again.
+  /// Rewrites the tree at `slot`; returns what it costs now. `rescanned`: an outer row each runs it
+  /// again.
   Costs replace(Plan*& slot, bool rescanned);
   [[nodiscard]] ReplacedPlan& result() noexcept { return result_; }
   void note(Decline decline);

@@ -21,7 +21,8 @@ struct ReplacedPlan {
   std::vector<Decline> declines;  // of what stayed PostgreSQL's, each once
 };
 
-/// Rewrites `planned` in place: its plan tree and those subplans that do not depend on an outer row.
+/// Rewrites `planned` in place: its plan tree and those subplans that do not depend on an outer
+/// row.
 /// Pre:    nobody else uses `planned`.
 /// Errors: PgError.
 [[nodiscard]] ReplacedPlan replace_subtrees(PlannedStmt* planned, const RunLimits& limits);

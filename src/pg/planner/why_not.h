@@ -3,7 +3,8 @@
 
 namespace sluice::pg {
 
-/// Whether a planning under way was asked for by why_not and looks at every query, whatever sluice.mode is.
+/// Whether a planning under way was asked for by why_not and looks at every query, whatever
+/// sluice.mode is.
 [[nodiscard]] bool asking_why_not() noexcept;
 
 }  // namespace sluice::pg

@@ -111,7 +111,8 @@ void add_page(PageGroupReader& reader, Buffer buffer) {
   LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 }
 
-/// Memory delivers a page fastest from its first byte to its last; its tuples are read backwards, and much later.
+/// Memory delivers a page fastest from its first byte to its last; its tuples are read backwards,
+/// and much later.
 void prefetch_page(Page page) {
   constexpr std::size_t kCacheLineBytes = 64;
   for (std::size_t offset = 0; offset < BLCKSZ; offset += kCacheLineBytes) {
@@ -125,8 +126,8 @@ RelFileNode storage_of(Relation relation) { return relation->rd_node; }
 RelFileLocator storage_of(Relation relation) { return relation->rd_locator; }
 #endif
 
-/// Pages that came into the pool one after the other often lie in neighbouring buffers. Looking there first
-/// spares the pool's mapping table, whose every lookup misses the cache.
+/// Pages that came into the pool one after the other often lie in neighbouring buffers. Looking
+/// there first spares the pool's mapping table, whose every lookup misses the cache.
 bool read_neighbour(PageGroupReader& reader, BlockNumber block) {
   if (reader.neighbour_pause > 0) {
     --reader.neighbour_pause;
