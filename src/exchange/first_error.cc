@@ -1,7 +1,6 @@
 #include "exchange/first_error.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace sluice::exchange {
 
@@ -34,7 +33,7 @@ bool record_first_error(FirstErrorSlot& slot, SeatIndex seat, base::ErrorKind ki
   slot.seat = seat.value();
   slot.kind = static_cast<std::uint8_t>(kind);
   slot.message_bytes = static_cast<std::uint32_t>(bytes);
-  std::memcpy(slot.message, message.data(), bytes);
+  std::copy_n(message.data(), bytes, slot.message);
   // Pairs with the acquire in read_first_error.
   slot.state.store(static_cast<std::uint32_t>(ErrorSlotState::kWritten), std::memory_order_release);
   return true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <new>
 
 #include "base/check.h"
@@ -139,8 +140,8 @@ bool Mesh::query_closed() const noexcept {
 
 bool Mesh::fail(base::ErrorKind kind, std::string_view message) noexcept {
   const bool first = record_first_error(state_->first_error(), self(), kind, message);
-  for (std::uint16_t i = 0; i < state_->stream_count(); ++i) {
-    const StreamId stream(i);
+  for (std::size_t i = 0; i < state_->stream_count(); ++i) {
+    const StreamId stream(static_cast<std::uint16_t>(i));
     state_->consumers(stream).for_each([&](SeatIndex consumer) {
       raise_word(state_->physical(stream, self(), consumer).producer_control.have,
                  have_word(kEpochForever, HaveState::kError));
@@ -158,8 +159,8 @@ void Mesh::mark_dead(SeatIndex seat) noexcept {
     return;
   }
   state_->membership().bury(seat);
-  for (std::uint16_t i = 0; i < state_->stream_count(); ++i) {
-    const StreamId stream(i);
+  for (std::size_t i = 0; i < state_->stream_count(); ++i) {
+    const StreamId stream(static_cast<std::uint16_t>(i));
     const SeatSet consumers = state_->consumers(stream);
     consumers.for_each([&](SeatIndex consumer) {
       raise_word(state_->physical(stream, seat, consumer).producer_control.have,

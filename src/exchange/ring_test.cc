@@ -1,6 +1,7 @@
 #include "exchange/ring.h"
 
 #include <algorithm>
+#include <cstring>
 #include <deque>
 #include <gtest/gtest.h>
 #include <random>

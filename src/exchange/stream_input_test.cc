@@ -1,5 +1,6 @@
 #include "exchange/stream_input.h"
 
+#include <cstring>
 #include <gtest/gtest.h>
 
 #include "exchange/test_gather.h"

@@ -4,9 +4,9 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <cstring>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -103,9 +103,8 @@ inline MeshConfig mesh_config(std::uint16_t seats, std::vector<StreamAudience> s
 }
 
 inline std::vector<std::byte> bytes_of(const std::string& text) {
-  std::vector<std::byte> bytes(text.size());
-  std::memcpy(bytes.data(), text.data(), text.size());
-  return bytes;
+  const auto view = std::as_bytes(std::span(text));
+  return {view.begin(), view.end()};
 }
 
 inline std::string text_of(std::span<const std::byte> bytes) {

@@ -237,6 +237,7 @@ TEST_F(QueryProcessTest, SeatsThatWaitForAStoppedPeerUseNoCpuAndGoOnWithIt) {
   children[3]->await_stop();
   const std::vector<std::uint16_t> waiting{0, 1, 2};
   std::vector<std::int64_t> before;
+  before.reserve(waiting.size());
   for (const std::uint16_t i : waiting) {
     await_parked(i);
   }
