@@ -82,8 +82,8 @@ class Session:
 @pytest.fixture(scope="session")
 def directory():
     """The running cluster's folder; its parallel workers load the module by name."""
-    path = os.environ["SLUICE_CLUSTER"]
-    tpch.cluster("install", path, os.environ["SLUICE_MODULE"])
+    path = os.environ.get("SLUICE_CLUSTER", str(ROOT / "build-check/cluster"))
+    tpch.cluster("install", path, os.environ.get("SLUICE_MODULE", str(ROOT / "build/sluice.so")))
     tpch.cluster("start", path, "shared_buffers=256MB", "max_parallel_workers_per_gather=2",
                  "log_min_messages=warning", "restart_after_crash=on")
     yield path
