@@ -139,7 +139,9 @@ bool Mesh::query_closed() const noexcept {
 }
 
 bool Mesh::fail(base::ErrorKind kind, std::string_view message) noexcept {
-  const bool first = record_first_error(state_->first_error(), self(), kind, message);
+  // A consequence must not take the place of its cause, whose seat may not have come to it yet.
+  const bool first = kind != base::ErrorKind::kPeer &&
+                     record_first_error(state_->first_error(), self(), kind, message);
   for (std::size_t i = 0; i < state_->stream_count(); ++i) {
     const StreamId stream(static_cast<std::uint16_t>(i));
     state_->consumers(stream).for_each([&](SeatIndex consumer) {

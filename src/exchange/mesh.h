@@ -88,7 +88,7 @@ class Mesh {
 
   // ---- failure ----
   /// Records the first failure, marks this seat's streams as failed for good, rings every bell.
-  /// Returns whether this was the first one.
+  /// Returns whether this was the first one; a kPeer never is, as another seat has its cause.
   bool fail(base::ErrorKind kind, std::string_view message) noexcept;
   [[nodiscard]] FirstError first_error() const;
   /// Marks every stream of `seat` as dead and rings every bell. Callable from an exit callback:

@@ -141,6 +141,15 @@ TEST(Mesh, JoinerRingsTheLeaderAndTheSealRingsTheJoiners) {
   EXPECT_FALSE(mesh[1].join());
 }
 
+TEST(Mesh, FailureOfAPeerLeavesTheSlotToItsCause) {
+  TestMesh mesh(mesh_config(3, {kSeats}));
+  EXPECT_FALSE(mesh[2].fail(base::ErrorKind::kPeer, "saw it fail"));
+  EXPECT_FALSE(mesh[0].first_error().set);
+  EXPECT_TRUE(mesh[0].take_bells());
+  EXPECT_TRUE(mesh[1].fail(base::ErrorKind::kAbandon, "out of memory"));
+  EXPECT_EQ(mesh[0].first_error().kind, base::ErrorKind::kAbandon);
+}
+
 TEST(Mesh, FailureIsRecordedOnceAndRingsEveryBell) {
   TestMesh mesh(mesh_config(3, {kSeats}));
   for (std::size_t seat = 0; seat < 3; ++seat) {
