@@ -42,7 +42,7 @@ struct StreamInput::Impl {
   void ring_if_due(Source& source) noexcept;
   bool read(Source& source, RecordView& record);
   bool take(Source& source, const RingRecord& found, RecordView& record);
-  HaveState check_alive(const Source& source) const;
+  HaveState check_alive(const Source& source);
 };
 
 void StreamInput::Impl::say(Source& source, WantState state) noexcept {
@@ -71,7 +71,7 @@ void StreamInput::Impl::ring_if_due(Source& source) noexcept {
   }
 }
 
-HaveState StreamInput::Impl::check_alive(const Source& source) const {
+HaveState StreamInput::Impl::check_alive(const Source& source) {
   // Pairs with the release in raise_word: what was written before EOS is visible after this.
   const std::uint64_t have = source.shared->producer_control.have.load(std::memory_order_acquire);
   const HaveState state = have_in(have, epoch);
@@ -81,6 +81,8 @@ HaveState StreamInput::Impl::check_alive(const Source& source) const {
   if (mesh.epoch() != epoch) {
     throw base::Error(base::ErrorKind::kCancelled, "57014", "sluice: the stream's epoch is over");
   }
+  // This seat's own failure may have brought the other down, or be that of a stream to itself.
+  mesh.state().throw_deferred();
   throw base::Error(base::ErrorKind::kPeer, "XX000",
                     "sluice: seat " + std::to_string(source.producer.value()) + " failed");
 }

@@ -54,6 +54,8 @@ Destination& StreamOutput::Impl::find(SeatIndex consumer) noexcept {
 void StreamOutput::Impl::give_up(Destination& to, base::ErrorKind kind,
                                  const char* message) noexcept {
   to.state = DestinationState::kClosed;
+  // Before ERROR, so that who sees that finds its cause.
+  (void)record_first_error(mesh.state().first_error(), mesh.self(), kind, message);
   raise_word(to.shared->producer_control.have, have_word(kEpochForever, HaveState::kError));
   mesh.state().ring_for(to.consumer, to.shared->producer.wakes);
   mesh.state().defer_failure(kind, message);
@@ -193,10 +195,6 @@ void StreamOutput::commit(SeatIndex consumer, std::uint32_t rows) noexcept {
 PushResult StreamOutput::push(SeatIndex consumer, std::span<const std::byte> payload,
                               std::uint32_t rows) noexcept {
   Destination& to = impl_->find(consumer);
-  if (payload.size() > kMessageBytesMax) {
-    impl_->give_up(to, base::ErrorKind::kAbandon, kTooLarge);
-    return PushResult::kClosed;
-  }
   switch (impl_->look(to)) {
     case DestinationState::kWaiting:
       return PushResult::kFull;
@@ -204,6 +202,10 @@ PushResult StreamOutput::push(SeatIndex consumer, std::span<const std::byte> pay
       return PushResult::kClosed;
     case DestinationState::kOpen:
       break;
+  }
+  if (payload.size() > kMessageBytesMax) {
+    impl_->give_up(to, base::ErrorKind::kAbandon, kTooLarge);
+    return PushResult::kClosed;
   }
   if (payload.size() > record_bytes_max()) {
     return impl_->push_chunks(to, payload, rows);

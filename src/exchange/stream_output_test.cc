@@ -180,7 +180,21 @@ TEST_F(StreamOutputTest, MessageBeyondAGibibyteAbandonsTheRun) {
   // Refused by its length; not a byte is read.
   EXPECT_EQ(procedure.output->push(kLeaderSeat, {&first, std::size_t{kMessageBytesMax} + 1}, 1),
             PushResult::kClosed);
+  EXPECT_EQ(have(), HaveState::kError);
+  EXPECT_EQ(mesh[0].first_error().kind, base::ErrorKind::kAbandon);
   EXPECT_EQ(thrown_kind([&] { return service.poll(); }), base::ErrorKind::kAbandon);
+}
+
+TEST_F(StreamOutputTest, MessageBeyondAGibibyteThatNobodyWantsIsDropped) {
+  auto in = input(Epoch(1));
+  in->start();
+  service.poll();
+  in->close();
+  const std::byte first{};
+  EXPECT_EQ(procedure.output->push(kLeaderSeat, {&first, std::size_t{kMessageBytesMax} + 1}, 1),
+            PushResult::kClosed);
+  EXPECT_EQ(service.poll(), 0U);
+  EXPECT_FALSE(mesh[0].first_error().set);
 }
 
 // Two consumers; the worker produces for both seats.
@@ -245,6 +259,16 @@ TEST_F(FanOutTest, RecordCommittedAfterTheConsumerClosedIsDropped) {
   EXPECT_EQ(output.state(SeatIndex(0)), DestinationState::kClosed);
   output.commit(SeatIndex(0), 1);
   EXPECT_EQ(mesh[0].counters(kStream, kWorker, SeatIndex(0)).records, 0U);
+}
+
+TEST_F(FanOutTest, SeatThatReadsItsOwnFailedStreamNamesTheCause) {
+  const auto own = input(1);
+  own->start();
+  StreamOutput output(mesh[1], kStream, SeatSet(3), Epoch(1));
+  const std::byte first{};
+  EXPECT_EQ(output.push(SeatIndex(1), {&first, std::size_t{kMessageBytesMax} + 1}, 1),
+            PushResult::kClosed);
+  EXPECT_EQ(thrown_kind([&] { return own->next(record); }), base::ErrorKind::kAbandon);
 }
 
 TEST_F(FanOutTest, SilentConsumerDoesNotHoldUpQuiescenceOnceTheOutputIsGone) {
