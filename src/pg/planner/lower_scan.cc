@@ -44,7 +44,8 @@ RelationFacts facts_of(Oid oid) {
     const char kind = relation->rd_rel->relkind;
     facts.name = pstrdup(RelationGetRelationName(relation));
     facts.readable = (kind == RELKIND_RELATION || kind == RELKIND_MATVIEW) &&
-                     relation->rd_tableam == GetHeapamTableAmRoutine();
+                     relation->rd_tableam == GetHeapamTableAmRoutine() &&
+                     RelationIsScannable(relation);  // else reading it is PostgreSQL's error
     facts.temporary = relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP;
     facts.pages = static_cast<std::uint64_t>(std::max(relation->rd_rel->relpages, 0));
     facts.attribute_count = relation->rd_att->natts;
