@@ -206,7 +206,7 @@ Value ExprLowering::lower_parameter(Node* expr) {
 }
 
 /// Only relabelings that leave the engine's type alone: varchar as text, numeric as unconstrained
-/// numeric, another collation.
+/// numeric, another deterministic collation.
 Value ExprLowering::lower_relabel(const RelabelType& relabel) {
   Value value = lower(reinterpret_cast<Node*>(relabel.arg));
   const bool text = value.expr.type.kind == TypeKind::kText &&
@@ -214,7 +214,9 @@ Value ExprLowering::lower_relabel(const RelabelType& relabel) {
   const bool bpchar = value.expr.type.kind == TypeKind::kBpchar && relabel.resulttype == BPCHAROID;
   const bool numeric = value.expr.type.kind == TypeKind::kDecimal &&
                        relabel.resulttype == NUMERICOID && relabel.resulttypmod == -1;
-  if (!text && !bpchar && !numeric) {
+  const bool same_equality =
+      numeric || data_type_of(relabel.resulttype, -1, relabel.resultcollid).has_value();
+  if ((!text && !bpchar && !numeric) || !same_equality) {
     decline(Reason::kExpression, "cast to " + type_name(relabel.resulttype, relabel.resulttypmod));
   }
   return value;
