@@ -57,6 +57,11 @@ const char* reason_against(const Query* query, int cursor_options) {
   if (query->rowMarks != NIL) {
     return "locks rows";
   }
+  // An updated row that changed meanwhile makes PostgreSQL run its subqueries once more, by rules
+  // that the Custom Scan does not follow.
+  if (query->hasModifyingCTE) {
+    return "modifies data in WITH";
+  }
   if ((cursor_options & CURSOR_OPT_SCROLL) != 0) {
     return "scrollable cursor";
   }
