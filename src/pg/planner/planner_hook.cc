@@ -13,6 +13,7 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/parallel.h>
+#include <executor/executor.h>
 #include <nodes/nodeFuncs.h>
 #include <optimizer/planner.h>
 SLUICE_PG_HEADERS_END
@@ -41,6 +42,17 @@ bool has_correlated_subplan(const PlannedStmt* planned) noexcept {
     }
   }
   return false;
+}
+
+/// A cursor that was declared neither SCROLL nor NO SCROLL goes backward where its plan can.
+bool loses_backward_scan(const PlannedStmt* first, const PlannedStmt* second, int cursor_options) {
+  if ((cursor_options & CURSOR_OPT_FAST_PLAN) == 0 ||
+      (cursor_options & CURSOR_OPT_NO_SCROLL) != 0) {
+    return false;
+  }
+  return call([first, second] {
+    return ExecSupportsBackwardScan(first->planTree) && !ExecSupportsBackwardScan(second->planTree);
+  });
 }
 
 /// PostgreSQL's plan first; ours in its place where it is allowed, supported and cheaper.
@@ -72,6 +84,10 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   if (!force && replaced.total_cost >= report.postgres_cost) {
     replaced.declines.push_back(
         {Reason::kCost, cost_detail(replaced.total_cost, report.postgres_cost)});
+    return keep(first, std::move(report), std::move(replaced.declines));
+  }
+  if (loses_backward_scan(first, second, planning.cursor_options)) {
+    replaced.declines.push_back({Reason::kStatement, "cursor that may go backward"});
     return keep(first, std::move(report), std::move(replaced.declines));
   }
   second->parallelModeNeeded = second->parallelModeNeeded || replaced.needs_workers;
