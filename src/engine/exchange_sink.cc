@@ -80,9 +80,13 @@ void ExchangeSink::scatter(const Batch& batch) {
 }
 
 SinkState ExchangeSink::finish() {
+  // A batch that a lane still holds after kClosed may be gone with its source: nothing is cut from
+  // it any more.
   bool all_sent = true;
-  for (ExchangeLane& lane : lanes_) {
-    all_sent = lane.flush() != SinkState::kBlocked && all_sent;
+  if (wanted()) {
+    for (ExchangeLane& lane : lanes_) {
+      all_sent = lane.flush() != SinkState::kBlocked && all_sent;
+    }
   }
   if (!all_sent && wanted()) {
     return SinkState::kBlocked;

@@ -247,6 +247,29 @@ TEST(ExchangeSink, WhenAllHaveClosedItIsClosedAndNotWanted) {
   }
 }
 
+TEST(ExchangeSink, WhenAllHaveClosedTheRestOfAHalfSentBatchIsNotLookedAt) {
+  const Types types = {plan::kText};
+  Stream stream(types, ExchangeKind::kBroadcast);
+  for (const std::size_t seat : {0U, 1U, 2U}) {
+    EXPECT_FALSE(stream.read(seat));
+  }
+  const Rows rows(2000, Row{of_text(std::string(40, 'x'))});
+  auto batch = std::make_unique<OwnedBatch>(types, rows, false);
+  // The slow one holds the batch back with slices to come, that the others would take.
+  while (stream.sink().consume(batch->get()) == SinkState::kBlocked &&
+         stream.counters(0).records == stream.counters(2).records) {
+    (void)stream.read(0);
+    (void)stream.read(1);
+  }
+  ASSERT_GT(stream.counters(0).records, stream.counters(2).records);
+  for (const std::size_t seat : {0U, 1U, 2U}) {
+    stream.close(seat);
+  }
+  EXPECT_EQ(stream.sink().consume(batch->get()), SinkState::kClosed);
+  batch.reset();
+  EXPECT_EQ(stream.sink().finish(), SinkState::kAccepted);
+}
+
 TEST(ExchangeSink, RowsWithoutColumnsTravelAsACount) {
   for (const ExchangeKind kind : {ExchangeKind::kGather, ExchangeKind::kBroadcast}) {
     Stream stream({}, kind);
