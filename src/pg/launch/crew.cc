@@ -203,6 +203,10 @@ void Crew::await_worker_error() {
     waker_->wait();
   }
   const exchange::FirstError first = mesh_->first_error();
+  // Workers that give up leave without an error of their own.
+  if (first.set && first.kind == base::ErrorKind::kAbandon) {
+    base::throw_abandon(first.message);
+  }
   base::throw_internal(first.set ? "a seat failed: " + first.message : "a seat failed silently");
 }
 

@@ -59,7 +59,8 @@ class Crew {
   [[nodiscard]] dsm_segment* segment() const noexcept;
 
   /// Waits for the error that a worker is reporting and throws it.
-  /// Errors: PgError with the worker's own error; kInternal when all workers have gone without one.
+  /// Errors: PgError with the worker's own error; when all workers have gone without one, kAbandon
+  ///         if a seat gave the run up, else kInternal.
   [[noreturn]] void await_worker_error();
 
   /// Errors: PgError: a worker's error that nobody has seen yet.
