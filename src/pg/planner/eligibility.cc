@@ -57,8 +57,8 @@ const char* reason_against(const Query* query, int cursor_options) {
   if (query->rowMarks != NIL) {
     return "locks rows";
   }
-  // An updated row that changed meanwhile makes PostgreSQL run its subqueries once more, by rules
-  // that the Custom Scan does not follow.
+  // Where an updated row changed meanwhile, PostgreSQL before 15.15 runs the statement's subqueries
+  // again and takes any Custom Scan over a join or an aggregate in them for empty.
   if (query->hasModifyingCTE) {
     return "modifies data in WITH";
   }
