@@ -156,6 +156,8 @@ def test_toasted_and_huge_values(session):
     session.assert_same("select max(outside), min(packed), count(plain) from fat")
     session.assert_same("select k.n, f.id, f.outside, f.packed from fat f join fat_key k "
                         "on f.outside = k.outside", workers=(0, 1, 2))
+    session.assert_same("select count(*), max(outside), min(plain) from fat where id > 10 "
+                        "and packed like '%press%' and outside <> plain and id < 290")
 
 
 def test_nan_in_a_declared_numeric(session):

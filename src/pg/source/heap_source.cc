@@ -35,22 +35,51 @@ struct DecodedColumns {
   std::vector<std::uint16_t> decoded;  // by scan column: index into `targets`, or kNotDecoded
 };
 
-DecodedColumns choose_columns(Relation relation, const plan::ScanSpec& scan) {
-  std::vector<bool> filtered(scan.columns.size(), scan.filters.empty());
+/// How many of the first conjuncts read nothing but the columns of the very first one. They are
+/// evaluated for every row; what the others read is decoded for the rows that are left.
+std::size_t leading_conjuncts(const plan::ScanSpec& scan) {
+  std::vector<bool> leading(scan.columns.size(), false);
+  std::size_t count = 0;
   for (const plan::Expr& filter : scan.filters) {
-    plan::collect_columns(filter, filtered);
+    std::vector<bool> read(scan.columns.size(), false);
+    plan::collect_columns(filter, count == 0 ? leading : read);
+    for (std::size_t i = 0; i < read.size(); ++i) {
+      if (read[i] && !leading[i]) {
+        return count;
+      }
+    }
+    ++count;
   }
-  std::vector<bool> wanted(scan.columns.size(), false);
+  return count;
+}
+
+/// When each scan column is wanted first; nothing where it never is.
+std::vector<std::optional<ColumnUse>> column_uses(const plan::ScanSpec& scan) {
+  std::vector<std::optional<ColumnUse>> uses(scan.columns.size());
   for (const std::uint32_t output : scan.outputs) {
     SLUICE_CHECK(output < scan.columns.size(), "a scan hands out a column it does not have");
-    wanted[output] = true;
+    uses[output] = scan.filters.empty() ? ColumnUse::kFilter : ColumnUse::kOutput;
   }
+  const std::size_t leading = leading_conjuncts(scan);
+  for (std::size_t conjunct = scan.filters.size(); conjunct-- > 0;) {
+    std::vector<bool> read(scan.columns.size(), false);
+    plan::collect_columns(scan.filters[conjunct], read);
+    for (std::size_t i = 0; i < read.size(); ++i) {
+      if (read[i]) {
+        uses[i] = conjunct < leading ? ColumnUse::kFilter : ColumnUse::kLateFilter;
+      }
+    }
+  }
+  return uses;
+}
+
+DecodedColumns choose_columns(Relation relation, const plan::ScanSpec& scan) {
+  const std::vector<std::optional<ColumnUse>> uses = column_uses(scan);
   DecodedColumns result;
   result.decoded.assign(scan.columns.size(), kNotDecoded);
-  for (const ColumnUse use : {ColumnUse::kFilter, ColumnUse::kOutput}) {
+  for (const ColumnUse use : {ColumnUse::kFilter, ColumnUse::kLateFilter, ColumnUse::kOutput}) {
     for (std::size_t i = 0; i < scan.columns.size(); ++i) {
-      const bool reads = scan.filters.empty() ? wanted[i] : filtered[i];
-      if (result.decoded[i] != kNotDecoded || !(use == ColumnUse::kFilter ? reads : wanted[i])) {
+      if (uses[i] != use) {
         continue;
       }
       const auto same = std::ranges::find(result.targets, scan.columns[i].attribute - 1,
@@ -64,6 +93,12 @@ DecodedColumns choose_columns(Relation relation, const plan::ScanSpec& scan) {
     }
   }
   return result;
+}
+
+std::vector<plan::Expr> conjuncts_between(const plan::ScanSpec& scan, std::size_t first,
+                                          std::size_t end) {
+  return {scan.filters.begin() + static_cast<std::ptrdiff_t>(first),
+          scan.filters.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
 /// One seat's part of one scan.
@@ -80,7 +115,10 @@ class HeapSource final : public engine::Source {
   void read_group();
   void refresh_views();
   [[nodiscard]] std::uint32_t filter_rows(std::uint32_t end);
+  void run_predicate(engine::Predicate& predicate);
+  [[nodiscard]] std::uint32_t filter_late(std::uint32_t end);
   [[nodiscard]] std::uint32_t decode_outputs(std::uint32_t end);
+  [[nodiscard]] std::uint32_t unpack_passed(std::uint32_t end);
 
   Relation relation_;
   bool begun_ = false;
@@ -88,7 +126,8 @@ class HeapSource final : public engine::Source {
   std::vector<std::uint32_t> outputs_;
   std::vector<std::uint16_t> decoded_;
   std::unique_ptr<PageDecoder> decoder_;  // null where rows are only counted
-  engine::Predicate predicate_;
+  engine::Predicate predicate_;           // the leading conjuncts
+  engine::Predicate late_predicate_;      // the others
   Detoaster detoaster_;
   std::vector<vector::ColumnView> scan_views_;    // by scan column, for the filters
   std::vector<vector::ColumnView> output_views_;  // by output
@@ -104,7 +143,9 @@ HeapSource::HeapSource(const plan::ScanSpec& scan, Relation relation,
     : relation_(relation),
       reader_(std::make_unique<PageGroupReader>()),
       outputs_(scan.outputs),
-      predicate_(scan.filters, column_types(scan), budget),
+      predicate_(conjuncts_between(scan, 0, leading_conjuncts(scan)), column_types(scan), budget),
+      late_predicate_(conjuncts_between(scan, leading_conjuncts(scan), scan.filters.size()),
+                      column_types(scan), budget),
       detoaster_(budget),
       output_views_(scan.outputs.size()) {
   reader_->relation = relation;
@@ -158,8 +199,23 @@ void HeapSource::refresh_views() {
   }
 }
 
-/// Filters rows [first_row_, end) or fewer; returns the end of those it did. The rows that passed
-/// are in passed_.
+/// Leaves in passed_ what of it passes `predicate`.
+void HeapSource::run_predicate(engine::Predicate& predicate) {
+  if (predicate.empty() || passed_count_ == 0) {
+    return;
+  }
+  const std::uint32_t rows = decoder_->rows();
+  if (passed_count_ == rows) {
+    passed_count_ = predicate.filter(vector::Batch(scan_views_, rows), passed_.data());
+  } else {
+    const std::vector<vector::RowIndex> window(passed_.begin(), passed_.begin() + passed_count_);
+    passed_count_ = predicate.filter(vector::Batch(scan_views_, rows, window.data(), passed_count_),
+                                     passed_.data());
+  }
+}
+
+/// Filters rows [first_row_, end) or fewer by the leading conjuncts; returns the end of those it
+/// did. The rows that passed are in passed_.
 std::uint32_t HeapSource::filter_rows(std::uint32_t end) {
   if (!filter_toasted_.empty()) {
     std::erase_if(filter_toasted_, [this](const ToastedValue& v) { return v.row < first_row_; });
@@ -167,26 +223,16 @@ std::uint32_t HeapSource::filter_rows(std::uint32_t end) {
     detoaster_.unpack(filter_toasted_, first_row_, end, *decoder_);
   }
   refresh_views();
-  const std::uint32_t rows = decoder_->rows();
   passed_count_ = end - first_row_;
   std::iota(passed_.begin(), passed_.begin() + passed_count_,
             static_cast<vector::RowIndex>(first_row_));
-  if (!predicate_.empty() && passed_count_ > 0) {
-    if (passed_count_ == rows) {
-      passed_count_ = predicate_.filter(vector::Batch(scan_views_, rows), passed_.data());
-    } else {
-      const std::vector<vector::RowIndex> window(passed_.begin(), passed_.begin() + passed_count_);
-      passed_count_ = predicate_.filter(
-          vector::Batch(scan_views_, rows, window.data(), passed_count_), passed_.data());
-    }
-  }
+  run_predicate(predicate_);
   return end;
 }
 
-/// Decodes the outputs of the rows in passed_; where their values would be too large, it drops the
-/// last of them. Returns the end of the rows that are done.
-std::uint32_t HeapSource::decode_outputs(std::uint32_t end) {
-  decoder_->decode_output_columns(passed_.data(), passed_count_);
+/// Unpacks what the last decode found toasted; where the values would be too large, it drops the
+/// last rows of passed_. Returns the end of the rows that are left.
+std::uint32_t HeapSource::unpack_passed(std::uint32_t end) {
   const std::span<const ToastedValue> toasted = decoder_->toasted();
   if (!toasted.empty()) {
     end = detoaster_.rows_within(toasted, end);
@@ -195,6 +241,24 @@ std::uint32_t HeapSource::decode_outputs(std::uint32_t end) {
     detoaster_.unpack(toasted, first_row_, end, *decoder_);
   }
   refresh_views();
+  return end;
+}
+
+/// Filters the rows in passed_ by the other conjuncts. Returns the end of the rows that are done.
+std::uint32_t HeapSource::filter_late(std::uint32_t end) {
+  if (late_predicate_.empty() || passed_count_ == 0) {
+    return end;
+  }
+  decoder_->decode_late_filter_columns(passed_.data(), passed_count_);
+  end = unpack_passed(end);
+  run_predicate(late_predicate_);
+  return end;
+}
+
+/// Decodes the outputs of the rows in passed_. Returns the end of the rows that are done.
+std::uint32_t HeapSource::decode_outputs(std::uint32_t end) {
+  decoder_->decode_output_columns(passed_.data(), passed_count_);
+  end = unpack_passed(end);
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     output_views_[i] = scan_views_[outputs_[i]];
   }
@@ -216,7 +280,7 @@ engine::SourceState HeapSource::next(vector::Batch& out) {
     first_row_ = rows;
     return engine::SourceState::kBatch;
   }
-  first_row_ = decode_outputs(filter_rows(rows));
+  first_row_ = decode_outputs(filter_late(filter_rows(rows)));
   out = passed_count_ == rows ? vector::Batch(output_views_, rows)
                               : vector::Batch(output_views_, rows, passed_.data(), passed_count_);
   return engine::SourceState::kBatch;

@@ -23,8 +23,9 @@ struct AttributeLayout {
 
 /// When a column's values are wanted.
 enum class ColumnUse : std::uint8_t {
-  kFilter,  // for every row
-  kOutput,  // only for the rows that the filter left
+  kFilter,      // for every row
+  kLateFilter,  // only for the rows that the first conditions left
+  kOutput,      // only for the rows that all conditions left
 };
 
 /// One wanted column.

@@ -37,12 +37,12 @@ PageDecoder::PageDecoder(std::vector<AttributeLayout> attributes, std::vector<Co
     if (target.use == ColumnUse::kFilter) {
       filter_order_.push_back(i);
     } else {
-      output_order_.push_back(i);
+      later_order_.push_back(i);
     }
   }
   sort_by_attribute(filter_order_, targets_);
-  sort_by_attribute(output_order_, targets_);
-  marks_.resize(output_order_.size());
+  sort_by_attribute(later_order_, targets_);
+  marks_.resize(later_order_.size());
 }
 
 const std::uint8_t** PageDecoder::places(std::size_t index) {
@@ -74,8 +74,8 @@ void PageDecoder::walk_filter_columns(const RowSet& rows) {
   std::uint32_t attribute = 0;
   std::size_t output = 0;
   const auto mark_outputs = [&](std::uint32_t to) {
-    for (; output < output_order_.size(); ++output) {
-      const std::uint32_t wanted = targets_[output_order_[output]].attribute;
+    for (; output < later_order_.size(); ++output) {
+      const std::uint32_t wanted = targets_[later_order_[output]].attribute;
       if (wanted > to) {
         return;
       }
@@ -94,38 +94,44 @@ void PageDecoder::walk_filter_columns(const RowSet& rows) {
     columns_[column].decode(cursor, rows, out);
     attribute = wanted + 1;
   }
-  for (; output < output_order_.size(); ++output) {
+  for (; output < later_order_.size(); ++output) {
     marks_[output] = {cursor, attribute};
   }
 }
 
-void PageDecoder::decode_output_columns(const vector::RowIndex* selection, std::uint32_t count) {
+void PageDecoder::decode_later(ColumnUse use, const vector::RowIndex* selection,
+                               std::uint32_t count) {
   toasted_.clear();
-  for (const std::uint16_t column : output_order_) {
-    columns_[column].begin(group_, toasted_);
+  for (const std::uint16_t column : later_order_) {
+    if (targets_[column].use == use) {
+      columns_[column].begin(group_, toasted_);
+    }
   }
   if (selection == nullptr || count == group_.rows()) {
     for (std::uint32_t first = 0; first < group_.rows(); first += kBlockRows) {
-      walk_output_columns({nullptr, first, std::min(kBlockRows, group_.rows() - first)});
+      walk_later_columns(use, {nullptr, first, std::min(kBlockRows, group_.rows() - first)});
     }
     return;
   }
   for (std::uint32_t first = 0; first < count; first += kBlockRows) {
-    walk_output_columns({selection + first, 0, std::min(kBlockRows, count - first)});
+    walk_later_columns(use, {selection + first, 0, std::min(kBlockRows, count - first)});
   }
 }
 
-void PageDecoder::walk_output_columns(const RowSet& rows) {
+void PageDecoder::walk_later_columns(ColumnUse use, const RowSet& rows) {
   const std::uint8_t** out = places(0);
   Mark tail;  // behind the last column decoded, once the marks have all been passed
-  for (std::size_t output = 0; output < output_order_.size(); ++output) {
-    const std::uint32_t wanted = targets_[output_order_[output]].attribute;
-    Mark from = marks_[output];
+  for (std::size_t later = 0; later < later_order_.size(); ++later) {
+    if (targets_[later_order_[later]].use != use) {
+      continue;
+    }
+    const std::uint32_t wanted = targets_[later_order_[later]].attribute;
+    Mark from = marks_[later];
     if (tail.attribute > from.attribute) {
       from = tail;
     }
     walk_.advance(from.cursor, from.attribute, wanted, rows, out);
-    columns_[output_order_[output]].decode(from.cursor, rows, out);
+    columns_[later_order_[later]].decode(from.cursor, rows, out);
     tail = {from.cursor, wanted + 1};
   }
 }

@@ -17,10 +17,11 @@ namespace sluice::pg {
 
 /// Decodes the filter's columns of a group, then the others for the rows that are left.
 ///
-///   load -> decode_filter_columns -> (decode_output_columns)* -> load ...
+///   load -> decode_filter_columns -> (decode_late_filter_columns)*
+///        -> (decode_output_columns)* -> load ...
 ///
-/// While the filter's columns are decoded, the places of the output columns between them are kept,
-/// so that the second walk starts where they are.
+/// While the filter's columns are decoded, the places of the other columns between them are kept, so
+/// that the later walks start where they are.
 /// Invariant: a row's values are at its physical row number in every column.
 /// Source:    DESIGN.md section 9.
 class PageDecoder {
@@ -39,7 +40,12 @@ class PageDecoder {
   /// Shape: `selection` names `count` rows in ascending order; null: all rows.
   /// Pre:   decode_filter_columns() ran for this group; may be called again with other rows, whose
   ///        values then replace those of the call before.
-  void decode_output_columns(const vector::RowIndex* selection, std::uint32_t count);
+  void decode_late_filter_columns(const vector::RowIndex* selection, std::uint32_t count) {
+    decode_later(ColumnUse::kLateFilter, selection, count);
+  }
+  void decode_output_columns(const vector::RowIndex* selection, std::uint32_t count) {
+    decode_later(ColumnUse::kOutput, selection, count);
+  }
 
   [[nodiscard]] std::uint32_t rows() const noexcept { return group_.rows(); }
   [[nodiscard]] vector::ColumnView view(std::size_t column) const noexcept {
@@ -54,24 +60,25 @@ class PageDecoder {
   }
 
  private:
-  struct Mark {  // where an output column starts
+  struct Mark {  // where a later column starts
     Cursor cursor;
     std::uint32_t attribute = 0;
   };
   using Places = std::unique_ptr<const std::uint8_t*[]>;
 
   void walk_filter_columns(const RowSet& rows);
-  void walk_output_columns(const RowSet& rows);
+  void decode_later(ColumnUse use, const vector::RowIndex* selection, std::uint32_t count);
+  void walk_later_columns(ColumnUse use, const RowSet& rows);
   [[nodiscard]] const std::uint8_t** places(std::size_t index);
 
   std::vector<AttributeLayout> attributes_;
   std::vector<ColumnTarget> targets_;
   std::vector<ColumnDecoder> columns_;
   std::vector<std::uint16_t> filter_order_;  // columns in attribute order
-  std::vector<std::uint16_t> output_order_;
+  std::vector<std::uint16_t> later_order_;   // those of the other uses
   TupleGroup group_;
   AttributeWalk walk_;
-  std::vector<Mark> marks_;  // one an element of output_order_
+  std::vector<Mark> marks_;  // one an element of later_order_
   std::vector<Places> places_;
   std::vector<ToastedValue> toasted_;
 };

@@ -483,8 +483,8 @@ std::vector<ColumnTarget> random_columns(RandomRelation& relation, std::uint64_t
     if (relation.pick(3) == 0) {
       continue;
     }
-    ColumnTarget target = column(static_cast<int>(i), attribute.type,
-                                 relation.pick(2) == 0 ? ColumnUse::kFilter : ColumnUse::kOutput);
+    ColumnTarget target =
+        column(static_cast<int>(i), attribute.type, static_cast<ColumnUse>(relation.pick(3)));
     target.precision = static_cast<std::uint8_t>(attribute.precision);
     target.scale = static_cast<std::uint8_t>(attribute.scale);
     if (attribute.missing) {
@@ -522,11 +522,17 @@ void check_seed(std::uint64_t seed) {
           selected.push_back(row);
         }
       }
+      decoder.decode_late_filter_columns(share == 100 ? nullptr : selected.data(),
+                                         static_cast<std::uint32_t>(selected.size()));
+      ASSERT_NO_FATAL_FAILURE(
+          store_toasted(decoder, columns, relation, rows, ColumnUse::kLateFilter, selected));
       decoder.decode_output_columns(share == 100 ? nullptr : selected.data(),
                                     static_cast<std::uint32_t>(selected.size()));
       ASSERT_NO_FATAL_FAILURE(
           store_toasted(decoder, columns, relation, rows, ColumnUse::kOutput, selected));
       ASSERT_NO_FATAL_FAILURE(check_columns(decoder, columns, rows, ColumnUse::kOutput, selected));
+      ASSERT_NO_FATAL_FAILURE(
+          check_columns(decoder, columns, rows, ColumnUse::kLateFilter, selected));
       ASSERT_NO_FATAL_FAILURE(check_columns(decoder, columns, rows, ColumnUse::kFilter, all));
     }
   }
