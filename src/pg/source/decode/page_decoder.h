@@ -20,8 +20,8 @@ namespace sluice::pg {
 ///   load -> decode_filter_columns -> (decode_late_filter_columns)*
 ///        -> (decode_output_columns)* -> load ...
 ///
-/// While the filter's columns are decoded, the places of the other columns between them are kept, so
-/// that the later walks start where they are.
+/// While the filter's columns are decoded, the places of the other columns between them are kept,
+/// so that the later walks start where they are.
 /// Invariant: a row's values are at its physical row number in every column.
 /// Source:    DESIGN.md section 9.
 class PageDecoder {
