@@ -4,6 +4,7 @@
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/lower_plan.h"
 #include "pg/port/types.h"
+#include "plan/filter_order.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/heapam.h>
@@ -119,6 +120,7 @@ Fragment lower_scan(Lowering& lowering, const SeqScan& scan, const std::vector<N
   }
   ExprLowering exprs(lowering, filter_scope);
   spec.filters = exprs.lower_conjuncts(scan.scan.plan.qual);
+  plan::order_filters(spec);
 
   lowering.range_indexes.push_back(range_index);
   lowering.has_temporary = lowering.has_temporary || facts.temporary;

@@ -1,0 +1,18 @@
+// The order in which a scan evaluates its conditions.
+#pragma once
+
+#include "plan/plan_spec.h"
+
+namespace sluice::plan {
+
+/// Whether evaluating `expr` for a row may raise a query error or abandon the run. Comparisons,
+/// IN lists, null tests and logic over columns and constants never do.
+[[nodiscard]] bool may_raise(const Expr& expr) noexcept;
+
+/// Puts the first of the scan's filters, up to the first that may raise, in the order of the last
+/// attribute that each reads: a heap tuple is walked from its front, and so a condition on an early
+/// attribute spares the walk to the later ones. Those from there on stay as they are, since a row
+/// must not reach one that may raise unless it passed all before it.
+void order_filters(ScanSpec& scan);
+
+}  // namespace sluice::plan
