@@ -19,6 +19,8 @@ namespace sluice::pg {
 namespace {
 
 constexpr std::uint16_t kNotDecoded = UINT16_MAX;
+/// More conditions than that share the last stage.
+constexpr std::size_t kFilterStagesMax = 16;
 
 std::vector<plan::DataType> column_types(const plan::ScanSpec& scan) {
   std::vector<plan::DataType> types;
@@ -28,64 +30,58 @@ std::vector<plan::DataType> column_types(const plan::ScanSpec& scan) {
   return types;
 }
 
-/// What of a scan's columns is decoded, and when. Where nothing is filtered, all are wanted at
-/// once.
+/// What of a scan's columns is decoded, and when.
+/// Shape: the columns that are only handed out have the stage after the last of `filters`; without
+///        conditions that is stage 0.
 struct DecodedColumns {
   std::vector<ColumnTarget> targets;
   std::vector<std::uint16_t> decoded;  // by scan column: index into `targets`, or kNotDecoded
+  std::vector<std::vector<plan::Expr>> filters;  // by stage: its conjuncts
 };
 
-/// How many of the first conjuncts read nothing but the columns of the very first one. They are
-/// evaluated for every row; what the others read is decoded for the rows that are left.
-std::size_t leading_conjuncts(const plan::ScanSpec& scan) {
-  std::vector<bool> leading(scan.columns.size(), false);
-  std::size_t count = 0;
+/// Begins a new stage wherever a conjunct reads a column that the ones before it did not. Returns
+/// when each scan column is wanted first; nothing where no condition reads it.
+std::vector<std::optional<Stage>> stage_filters(const plan::ScanSpec& scan,
+                                                std::vector<std::vector<plan::Expr>>& filters) {
+  std::vector<std::optional<Stage>> stages(scan.columns.size());
   for (const plan::Expr& filter : scan.filters) {
     std::vector<bool> read(scan.columns.size(), false);
-    plan::collect_columns(filter, count == 0 ? leading : read);
+    plan::collect_columns(filter, read);
+    bool reads_more = filters.empty();
     for (std::size_t i = 0; i < read.size(); ++i) {
-      if (read[i] && !leading[i]) {
-        return count;
+      reads_more = reads_more || (read[i] && !stages[i]);
+    }
+    if (reads_more && filters.size() < kFilterStagesMax) {
+      filters.emplace_back();
+    }
+    for (std::size_t i = 0; i < read.size(); ++i) {
+      if (read[i] && !stages[i]) {
+        stages[i] = static_cast<Stage>(filters.size() - 1);
       }
     }
-    ++count;
+    filters.back().push_back(filter);
   }
-  return count;
-}
-
-/// When each scan column is wanted first; nothing where it never is.
-std::vector<std::optional<ColumnUse>> column_uses(const plan::ScanSpec& scan) {
-  std::vector<std::optional<ColumnUse>> uses(scan.columns.size());
-  for (const std::uint32_t output : scan.outputs) {
-    SLUICE_CHECK(output < scan.columns.size(), "a scan hands out a column it does not have");
-    uses[output] = scan.filters.empty() ? ColumnUse::kFilter : ColumnUse::kOutput;
-  }
-  const std::size_t leading = leading_conjuncts(scan);
-  for (std::size_t conjunct = scan.filters.size(); conjunct-- > 0;) {
-    std::vector<bool> read(scan.columns.size(), false);
-    plan::collect_columns(scan.filters[conjunct], read);
-    for (std::size_t i = 0; i < read.size(); ++i) {
-      if (read[i]) {
-        uses[i] = conjunct < leading ? ColumnUse::kFilter : ColumnUse::kLateFilter;
-      }
-    }
-  }
-  return uses;
+  return stages;
 }
 
 DecodedColumns choose_columns(Relation relation, const plan::ScanSpec& scan) {
-  const std::vector<std::optional<ColumnUse>> uses = column_uses(scan);
   DecodedColumns result;
+  std::vector<std::optional<Stage>> stages = stage_filters(scan, result.filters);
+  const auto output_stage = static_cast<Stage>(result.filters.size());
+  for (const std::uint32_t output : scan.outputs) {
+    SLUICE_CHECK(output < scan.columns.size(), "a scan hands out a column it does not have");
+    stages[output] = stages[output].value_or(output_stage);
+  }
   result.decoded.assign(scan.columns.size(), kNotDecoded);
-  for (const ColumnUse use : {ColumnUse::kFilter, ColumnUse::kLateFilter, ColumnUse::kOutput}) {
+  for (Stage stage = 0; stage <= output_stage; ++stage) {
     for (std::size_t i = 0; i < scan.columns.size(); ++i) {
-      if (uses[i] != use) {
+      if (stages[i] != stage) {
         continue;
       }
       const auto same = std::ranges::find(result.targets, scan.columns[i].attribute - 1,
                                           [](const ColumnTarget& t) { return int{t.attribute}; });
       if (same == result.targets.end()) {
-        result.targets.push_back(column_target(relation, scan.columns[i], use));
+        result.targets.push_back(column_target(relation, scan.columns[i], stage));
         result.decoded[i] = static_cast<std::uint16_t>(result.targets.size() - 1);
       } else {
         result.decoded[i] = static_cast<std::uint16_t>(same - result.targets.begin());
@@ -93,12 +89,6 @@ DecodedColumns choose_columns(Relation relation, const plan::ScanSpec& scan) {
     }
   }
   return result;
-}
-
-std::vector<plan::Expr> conjuncts_between(const plan::ScanSpec& scan, std::size_t first,
-                                          std::size_t end) {
-  return {scan.filters.begin() + static_cast<std::ptrdiff_t>(first),
-          scan.filters.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
 /// One seat's part of one scan.
@@ -114,27 +104,25 @@ class HeapSource final : public engine::Source {
  private:
   void read_group();
   void refresh_views();
-  [[nodiscard]] std::uint32_t filter_rows(std::uint32_t end);
+  [[nodiscard]] std::uint32_t decode_all(std::uint32_t end);
+  [[nodiscard]] std::uint32_t decode_passed(Stage stage, std::uint32_t end);
   void run_predicate(engine::Predicate& predicate);
-  [[nodiscard]] std::uint32_t filter_late(std::uint32_t end);
-  [[nodiscard]] std::uint32_t decode_outputs(std::uint32_t end);
-  [[nodiscard]] std::uint32_t unpack_passed(std::uint32_t end);
 
   Relation relation_;
   bool begun_ = false;
   std::unique_ptr<PageGroupReader> reader_;
   std::vector<std::uint32_t> outputs_;
   std::vector<std::uint16_t> decoded_;
-  std::unique_ptr<PageDecoder> decoder_;  // null where rows are only counted
-  engine::Predicate predicate_;           // the leading conjuncts
-  engine::Predicate late_predicate_;      // the others
+  std::unique_ptr<PageDecoder> decoder_;       // null where rows are only counted
+  std::vector<engine::Predicate> predicates_;  // by stage
   Detoaster detoaster_;
   std::vector<vector::ColumnView> scan_views_;    // by scan column, for the filters
   std::vector<vector::ColumnView> output_views_;  // by output
-  std::vector<ToastedValue> filter_toasted_;      // of the group's rows
+  std::vector<ToastedValue> first_toasted_;       // of the group's rows, in stage 0
   std::uint32_t first_row_ = 0;
   std::uint32_t passed_count_ = 0;
   std::array<vector::RowIndex, vector::kBatchRowsMax> passed_{};
+  std::array<vector::RowIndex, vector::kBatchRowsMax> asked_{};
 };
 
 HeapSource::HeapSource(const plan::ScanSpec& scan, Relation relation,
@@ -143,9 +131,6 @@ HeapSource::HeapSource(const plan::ScanSpec& scan, Relation relation,
     : relation_(relation),
       reader_(std::make_unique<PageGroupReader>()),
       outputs_(scan.outputs),
-      predicate_(conjuncts_between(scan, 0, leading_conjuncts(scan)), column_types(scan), budget),
-      late_predicate_(conjuncts_between(scan, leading_conjuncts(scan), scan.filters.size()),
-                      column_types(scan), budget),
       detoaster_(budget),
       output_views_(scan.outputs.size()) {
   reader_->relation = relation;
@@ -153,10 +138,13 @@ HeapSource::HeapSource(const plan::ScanSpec& scan, Relation relation,
   reader_->share = share;
   DecodedColumns columns = choose_columns(relation, scan);
   decoded_ = std::move(columns.decoded);
+  for (const std::vector<plan::Expr>& conjuncts : columns.filters) {
+    predicates_.emplace_back(conjuncts, column_types(scan), budget);
+  }
   for (const plan::ScanColumn& column : scan.columns) {
     scan_views_.push_back({engine::physical_type_of(column.type), false, nullptr, nullptr});
   }
-  if (columns.targets.empty() && predicate_.empty()) {
+  if (columns.targets.empty() && predicates_.empty()) {
     reader_->count_only = true;
   } else {
     decoder_ = std::make_unique<PageDecoder>(attribute_layouts(relation, scan),
@@ -186,8 +174,8 @@ void HeapSource::read_group() {
   first_row_ = 0;
   if (decoder_ != nullptr) {
     decoder_->load({reader_->tuples.data(), reader_->tuple_count});
-    decoder_->decode_filter_columns();
-    filter_toasted_.assign(decoder_->toasted().begin(), decoder_->toasted().end());
+    decoder_->decode_stage(0, nullptr, decoder_->rows());
+    first_toasted_.assign(decoder_->toasted().begin(), decoder_->toasted().end());
   }
 }
 
@@ -201,38 +189,35 @@ void HeapSource::refresh_views() {
 
 /// Leaves in passed_ what of it passes `predicate`.
 void HeapSource::run_predicate(engine::Predicate& predicate) {
-  if (predicate.empty() || passed_count_ == 0) {
-    return;
-  }
   const std::uint32_t rows = decoder_->rows();
   if (passed_count_ == rows) {
     passed_count_ = predicate.filter(vector::Batch(scan_views_, rows), passed_.data());
   } else {
-    const std::vector<vector::RowIndex> window(passed_.begin(), passed_.begin() + passed_count_);
-    passed_count_ = predicate.filter(vector::Batch(scan_views_, rows, window.data(), passed_count_),
+    std::copy_n(passed_.begin(), passed_count_, asked_.begin());
+    passed_count_ = predicate.filter(vector::Batch(scan_views_, rows, asked_.data(), passed_count_),
                                      passed_.data());
   }
 }
 
-/// Filters rows [first_row_, end) or fewer by the leading conjuncts; returns the end of those it
-/// did. The rows that passed are in passed_.
-std::uint32_t HeapSource::filter_rows(std::uint32_t end) {
-  if (!filter_toasted_.empty()) {
-    std::erase_if(filter_toasted_, [this](const ToastedValue& v) { return v.row < first_row_; });
-    end = detoaster_.rows_within(filter_toasted_, end);
-    detoaster_.unpack(filter_toasted_, first_row_, end, *decoder_);
+/// Puts rows [first_row_, end) or fewer into passed_, with the values of stage 0 readable. Returns
+/// the end of those rows.
+std::uint32_t HeapSource::decode_all(std::uint32_t end) {
+  if (!first_toasted_.empty()) {
+    std::erase_if(first_toasted_, [this](const ToastedValue& v) { return v.row < first_row_; });
+    end = detoaster_.rows_within(first_toasted_, end);
+    detoaster_.unpack(first_toasted_, first_row_, end, *decoder_);
   }
   refresh_views();
   passed_count_ = end - first_row_;
   std::iota(passed_.begin(), passed_.begin() + passed_count_,
             static_cast<vector::RowIndex>(first_row_));
-  run_predicate(predicate_);
   return end;
 }
 
-/// Unpacks what the last decode found toasted; where the values would be too large, it drops the
-/// last rows of passed_. Returns the end of the rows that are left.
-std::uint32_t HeapSource::unpack_passed(std::uint32_t end) {
+/// Decodes a later stage for the rows in passed_. Where the unpacked values would be too large, it
+/// drops the last of these rows. Returns the end of the rows that are left.
+std::uint32_t HeapSource::decode_passed(Stage stage, std::uint32_t end) {
+  decoder_->decode_stage(stage, passed_.data(), passed_count_);
   const std::span<const ToastedValue> toasted = decoder_->toasted();
   if (!toasted.empty()) {
     end = detoaster_.rows_within(toasted, end);
@@ -241,27 +226,6 @@ std::uint32_t HeapSource::unpack_passed(std::uint32_t end) {
     detoaster_.unpack(toasted, first_row_, end, *decoder_);
   }
   refresh_views();
-  return end;
-}
-
-/// Filters the rows in passed_ by the other conjuncts. Returns the end of the rows that are done.
-std::uint32_t HeapSource::filter_late(std::uint32_t end) {
-  if (late_predicate_.empty() || passed_count_ == 0) {
-    return end;
-  }
-  decoder_->decode_late_filter_columns(passed_.data(), passed_count_);
-  end = unpack_passed(end);
-  run_predicate(late_predicate_);
-  return end;
-}
-
-/// Decodes the outputs of the rows in passed_. Returns the end of the rows that are done.
-std::uint32_t HeapSource::decode_outputs(std::uint32_t end) {
-  decoder_->decode_output_columns(passed_.data(), passed_count_);
-  end = unpack_passed(end);
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    output_views_[i] = scan_views_[outputs_[i]];
-  }
   return end;
 }
 
@@ -280,7 +244,15 @@ engine::SourceState HeapSource::next(vector::Batch& out) {
     first_row_ = rows;
     return engine::SourceState::kBatch;
   }
-  first_row_ = decode_outputs(filter_late(filter_rows(rows)));
+  std::uint32_t end = decode_all(rows);
+  for (Stage stage = 0; stage < predicates_.size() && passed_count_ > 0; ++stage) {
+    run_predicate(predicates_[stage]);
+    end = decode_passed(static_cast<Stage>(stage + 1), end);
+  }
+  first_row_ = end;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    output_views_[i] = scan_views_[outputs_[i]];
+  }
   out = passed_count_ == rows ? vector::Batch(output_views_, rows)
                               : vector::Batch(output_views_, rows, passed_.data(), passed_count_);
   return engine::SourceState::kBatch;

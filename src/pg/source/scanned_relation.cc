@@ -121,7 +121,7 @@ std::vector<AttributeLayout> attribute_layouts(Relation relation, const plan::Sc
   return layouts;
 }
 
-ColumnTarget column_target(Relation relation, const plan::ScanColumn& column, ColumnUse use) {
+ColumnTarget column_target(Relation relation, const plan::ScanColumn& column, Stage stage) {
   const Form_pg_attribute attribute = planned_attribute(relation, column);
   ColumnTarget target;
   target.attribute = static_cast<std::uint16_t>(attribute->attnum - 1);
@@ -130,7 +130,7 @@ ColumnTarget column_target(Relation relation, const plan::ScanColumn& column, Co
     target.precision = column.type.precision;
     target.scale = column.type.scale;
   }
-  target.use = use;
+  target.stage = stage;
   target.missing = missing_bytes(relation, attribute->attnum);
   return target;
 }

@@ -28,6 +28,6 @@ void close_scanned_relation(Relation relation);
 /// The scan's column as the decoder sees it.
 /// Errors: kInternal where the attribute is not what was planned.
 [[nodiscard]] ColumnTarget column_target(Relation relation, const plan::ScanColumn& column,
-                                         ColumnUse use);
+                                         Stage stage);
 
 }  // namespace sluice::pg

@@ -21,12 +21,9 @@ struct AttributeLayout {
   std::uint8_t alignment = 1;
 };
 
-/// When a column's values are wanted.
-enum class ColumnUse : std::uint8_t {
-  kFilter,      // for every row
-  kLateFilter,  // only for the rows that the first conditions left
-  kOutput,      // only for the rows that all conditions left
-};
+/// The values of a stage are wanted only for the rows that the conditions of the stages before it
+/// left; those of stage 0 for every row.
+using Stage = std::uint8_t;
 
 /// One wanted column.
 /// Shape: `attribute` counts from 0 and is unique among the columns. A fixed-width attribute's
@@ -37,7 +34,7 @@ struct ColumnTarget {
   vector::PhysicalType type = vector::PhysicalType::kInt32;
   std::uint8_t precision = 0;  // decimals: digits in all, 1..38
   std::uint8_t scale = 0;      // decimals: digits after the point, 0..precision
-  ColumnUse use = ColumnUse::kFilter;
+  Stage stage = 0;
   /// The value of rows that are older than the column, as a tuple would hold it (a varlena plain,
   /// with its header); nothing stands for NULL.
   std::optional<std::vector<std::uint8_t>> missing;

@@ -11,11 +11,6 @@ namespace {
 /// next.
 constexpr std::uint32_t kBlockRows = 256;
 
-void sort_by_attribute(std::vector<std::uint16_t>& order,
-                       const std::vector<ColumnTarget>& targets) {
-  std::ranges::sort(order, {}, [&targets](std::uint16_t i) { return targets[i].attribute; });
-}
-
 }  // namespace
 
 PageDecoder::PageDecoder(std::vector<AttributeLayout> attributes, std::vector<ColumnTarget> columns)
@@ -28,21 +23,21 @@ PageDecoder::PageDecoder(std::vector<AttributeLayout> attributes, std::vector<Co
                  "an attribute has no possible layout");
   }
   columns_.reserve(targets_.size());
+  std::size_t stage_count = 1;
   for (std::uint16_t i = 0; i < targets_.size(); ++i) {
     const ColumnTarget& target = targets_[i];
     SLUICE_CHECK(target.attribute < attributes_.size() && !used[target.attribute],
                  "a scan column has no attribute of its own");
     used[target.attribute] = true;
     columns_.emplace_back(target, attributes_[target.attribute], i);
-    if (target.use == ColumnUse::kFilter) {
-      filter_order_.push_back(i);
-    } else {
-      later_order_.push_back(i);
-    }
+    order_.push_back(i);
+    stage_count = std::max<std::size_t>(stage_count, target.stage + 1U);
   }
-  sort_by_attribute(filter_order_, targets_);
-  sort_by_attribute(later_order_, targets_);
-  marks_.resize(later_order_.size());
+  std::ranges::sort(order_, {}, [this](std::uint16_t i) { return targets_[i].attribute; });
+  stages_.resize(stage_count + 1);
+  for (StageState& state : stages_) {
+    state.marks.resize(order_.size());
+  }
 }
 
 const std::uint8_t** PageDecoder::places(std::size_t index) {
@@ -57,83 +52,70 @@ void PageDecoder::load(std::span<const TupleBytes> tuples) {
   toasted_.clear();
 }
 
-void PageDecoder::decode_filter_columns() {
-  toasted_.clear();
-  for (const std::uint16_t column : filter_order_) {
-    columns_[column].begin(group_, toasted_);
-  }
-  for (std::uint32_t first = 0; first < group_.rows(); first += kBlockRows) {
-    walk_filter_columns({nullptr, first, std::min(kBlockRows, group_.rows() - first)});
-  }
-}
-
-void PageDecoder::walk_filter_columns(const RowSet& rows) {
-  std::size_t place_index = 1;  // 0 is scratch for the walk of the output columns
-  const std::uint8_t** out = places(place_index);
-  Cursor cursor = walk_.start();
-  std::uint32_t attribute = 0;
-  std::size_t output = 0;
-  const auto mark_outputs = [&](std::uint32_t to) {
-    for (; output < later_order_.size(); ++output) {
-      const std::uint32_t wanted = targets_[later_order_[output]].attribute;
-      if (wanted > to) {
-        return;
-      }
-      walk_.advance(cursor, attribute, wanted, rows, out);
-      attribute = wanted;
-      marks_[output] = {cursor, wanted};
-      if (cursor.at == out) {
-        out = places(++place_index);  // what a mark refers to is not written again
-      }
-    }
-  };
-  for (const std::uint16_t column : filter_order_) {
-    const std::uint32_t wanted = targets_[column].attribute;
-    mark_outputs(wanted);
-    walk_.advance(cursor, attribute, wanted, rows, out);
-    columns_[column].decode(cursor, rows, out);
-    attribute = wanted + 1;
-  }
-  for (; output < later_order_.size(); ++output) {
-    marks_[output] = {cursor, attribute};
-  }
-}
-
-void PageDecoder::decode_later(ColumnUse use, const vector::RowIndex* selection,
+void PageDecoder::decode_stage(Stage stage, const vector::RowIndex* selection,
                                std::uint32_t count) {
   toasted_.clear();
-  for (const std::uint16_t column : later_order_) {
-    if (targets_[column].use == use) {
+  for (const std::uint16_t column : order_) {
+    if (targets_[column].stage == stage) {
       columns_[column].begin(group_, toasted_);
     }
   }
-  if (selection == nullptr || count == group_.rows()) {
-    for (std::uint32_t first = 0; first < group_.rows(); first += kBlockRows) {
-      walk_later_columns(use, {nullptr, first, std::min(kBlockRows, group_.rows() - first)});
-    }
-    return;
+  if (stage + 1U >= stages_.size()) {
+    return;  // no column is of this stage
   }
+  const bool all = selection == nullptr || count == group_.rows();
   for (std::uint32_t first = 0; first < count; first += kBlockRows) {
-    walk_later_columns(use, {selection + first, 0, std::min(kBlockRows, count - first)});
+    const std::uint32_t rows = std::min(kBlockRows, count - first);
+    walk(stage, all ? RowSet{nullptr, first, rows} : RowSet{selection + first, 0, rows});
   }
 }
 
-void PageDecoder::walk_later_columns(ColumnUse use, const RowSet& rows) {
-  const std::uint8_t** out = places(0);
-  Mark tail;  // behind the last column decoded, once the marks have all been passed
-  for (std::size_t later = 0; later < later_order_.size(); ++later) {
-    if (targets_[later_order_[later]].use != use) {
+/// The last attribute that the stage decodes, or 0.
+std::uint32_t PageDecoder::last_attribute(Stage stage) const {
+  std::uint32_t last = 0;
+  for (const std::uint16_t column : order_) {
+    if (targets_[column].stage == stage) {
+      last = targets_[column].attribute;
+    }
+  }
+  return last;
+}
+
+/// Decodes the stage's columns of `rows`, and leaves in the state of the next stage how far each
+/// later column's way has been walked.
+void PageDecoder::walk(Stage stage, const RowSet& rows) {
+  const StageState& before = stages_[stage];
+  StageState& after = stages_[stage + 1U];
+  std::size_t place_index = before.first_place;
+  const std::uint8_t** out = places(place_index);
+  const std::uint32_t last = last_attribute(stage);
+  Mark here = {walk_.start(), 0};
+  for (std::size_t i = 0; i < order_.size(); ++i) {
+    const ColumnTarget& target = targets_[order_[i]];
+    if (target.stage < stage) {
       continue;
     }
-    const std::uint32_t wanted = targets_[later_order_[later]].attribute;
-    Mark from = marks_[later];
-    if (tail.attribute > from.attribute) {
-      from = tail;
+    Mark from = stage == 0 ? here : before.marks[i];
+    if (here.attribute > from.attribute) {
+      from = here;
     }
-    walk_.advance(from.cursor, from.attribute, wanted, rows, out);
-    columns_[later_order_[later]].decode(from.cursor, rows, out);
-    tail = {from.cursor, wanted + 1};
+    if (target.stage > stage && target.attribute >= last) {
+      after.marks[i] = from;
+      continue;
+    }
+    walk_.advance(from.cursor, from.attribute, target.attribute, rows, out);
+    if (target.stage == stage) {
+      columns_[order_[i]].decode(from.cursor, rows, out);
+      here = {from.cursor, target.attribute + 1U};
+    } else {
+      here = {from.cursor, target.attribute};
+      after.marks[i] = here;
+      if (here.cursor.at == out) {
+        out = places(++place_index);  // what a mark refers to is not written again
+      }
+    }
   }
+  after.first_place = place_index + 1;
 }
 
 }  // namespace sluice::pg

@@ -15,13 +15,13 @@
 
 namespace sluice::pg {
 
-/// Decodes the filter's columns of a group, then the others for the rows that are left.
+/// Decodes the columns of a group in stages: those that the first condition reads for every row,
+/// those of the next for the rows that are left, and so on.
 ///
-///   load -> decode_filter_columns -> (decode_late_filter_columns)*
-///        -> (decode_output_columns)* -> load ...
+///   load -> decode_stage(0) -> (decode_stage(1) -> ... -> decode_stage(last))* -> load ...
 ///
-/// While the filter's columns are decoded, the places of the other columns between them are kept,
-/// so that the later walks start where they are.
+/// While a stage walks over the tuples, the places of later columns that it passes are kept, so that
+/// the later stages start where they are.
 /// Invariant: a row's values are at its physical row number in every column.
 /// Source:    DESIGN.md section 9.
 class PageDecoder {
@@ -35,23 +35,17 @@ class PageDecoder {
   /// Takes the next group. The pages stay pinned while strings are read.
   /// Shape, errors: as TupleGroup::load().
   void load(std::span<const TupleBytes> tuples);
-  /// Errors: kCorrupt, kAbandon (see ColumnDecoder::decode).
-  void decode_filter_columns();
-  /// Shape: `selection` names `count` rows in ascending order; null: all rows.
-  /// Pre:   decode_filter_columns() ran for this group; may be called again with other rows, whose
+  /// Shape: `selection` names `count` rows in ascending order, all among those of the last
+  ///        decode_stage(stage - 1); null: all rows. A stage may come again with other rows, whose
   ///        values then replace those of the call before.
-  void decode_late_filter_columns(const vector::RowIndex* selection, std::uint32_t count) {
-    decode_later(ColumnUse::kLateFilter, selection, count);
-  }
-  void decode_output_columns(const vector::RowIndex* selection, std::uint32_t count) {
-    decode_later(ColumnUse::kOutput, selection, count);
-  }
+  /// Errors: kCorrupt, kAbandon (see ColumnDecoder::decode).
+  void decode_stage(Stage stage, const vector::RowIndex* selection, std::uint32_t count);
 
   [[nodiscard]] std::uint32_t rows() const noexcept { return group_.rows(); }
   [[nodiscard]] vector::ColumnView view(std::size_t column) const noexcept {
     return columns_[column].view();
   }
-  /// The values that the last decode_*_columns() could not read, and which must be stored before
+  /// The values that the last decode_stage() could not read, and which must be stored before
   /// use.
   [[nodiscard]] std::span<const ToastedValue> toasted() const noexcept { return toasted_; }
   /// Shape: `payload` is the unpacked varlena without its header.
@@ -60,25 +54,29 @@ class PageDecoder {
   }
 
  private:
-  struct Mark {  // where a later column starts
+  struct Mark {  // a place in every row of a stage: where `attribute` is
     Cursor cursor;
     std::uint32_t attribute = 0;
   };
   using Places = std::unique_ptr<const std::uint8_t*[]>;
 
-  void walk_filter_columns(const RowSet& rows);
-  void decode_later(ColumnUse use, const vector::RowIndex* selection, std::uint32_t count);
-  void walk_later_columns(ColumnUse use, const RowSet& rows);
+  /// What a stage knows when it begins: for every element of order_, how far the walks have come.
+  struct StageState {
+    std::vector<Mark> marks;
+    std::size_t first_place = 0;  // the arrays below are referred to by the marks
+  };
+
+  void walk(Stage stage, const RowSet& rows);
+  [[nodiscard]] std::uint32_t last_attribute(Stage stage) const;
   [[nodiscard]] const std::uint8_t** places(std::size_t index);
 
   std::vector<AttributeLayout> attributes_;
   std::vector<ColumnTarget> targets_;
   std::vector<ColumnDecoder> columns_;
-  std::vector<std::uint16_t> filter_order_;  // columns in attribute order
-  std::vector<std::uint16_t> later_order_;   // those of the other uses
+  std::vector<std::uint16_t> order_;  // columns in attribute order
   TupleGroup group_;
   AttributeWalk walk_;
-  std::vector<Mark> marks_;  // one an element of later_order_
+  std::vector<StageState> stages_;  // one more than there are stages: the last has no use
   std::vector<Places> places_;
   std::vector<ToastedValue> toasted_;
 };

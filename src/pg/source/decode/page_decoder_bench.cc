@@ -85,10 +85,10 @@ const LineitemPages& pages(std::size_t page_count) {
   return page_count <= 64 ? cached : large;
 }
 
-ColumnTarget target(int attribute, ColumnUse use = ColumnUse::kFilter) {
+ColumnTarget target(int attribute, Stage stage = 0) {
   ColumnTarget column;
   column.attribute = static_cast<std::uint16_t>(attribute - 1);
-  column.use = use;
+  column.stage = stage;
   if (attribute >= 5 && attribute <= 8) {
     column.type = PhysicalType::kInt64;
     column.precision = 15;
@@ -105,7 +105,7 @@ void decode_all(benchmark::State& state, const std::vector<ColumnTarget>& column
   for (auto _ : state) {
     for (const auto& group : input.groups()) {
       decoder.load(group);
-      decoder.decode_filter_columns();
+      decoder.decode_stage(0, nullptr, decoder.rows());
       benchmark::DoNotOptimize(decoder.view(0).values);
       benchmark::ClobberMemory();
     }
@@ -131,18 +131,17 @@ void BM_AllColumns(benchmark::State& state) {
 /// TPC-H Q6: three filter columns, then one more column for the rows that are left.
 void BM_FilterThenOutput(benchmark::State& state) {
   const LineitemPages& input = pages(static_cast<std::size_t>(state.range(0)));
-  PageDecoder decoder(lineitem_attributes(),
-                      {target(5), target(7), target(11), target(6, ColumnUse::kOutput)});
+  PageDecoder decoder(lineitem_attributes(), {target(5), target(7), target(11), target(6, 1)});
   std::vector<vector::RowIndex> selection;
   for (auto _ : state) {
     for (const auto& group : input.groups()) {
       decoder.load(group);
-      decoder.decode_filter_columns();
+      decoder.decode_stage(0, nullptr, decoder.rows());
       selection.clear();
       for (std::uint32_t row = 0; row < decoder.rows(); row += 50) {
         selection.push_back(static_cast<vector::RowIndex>(row));
       }
-      decoder.decode_output_columns(selection.data(), static_cast<std::uint32_t>(selection.size()));
+      decoder.decode_stage(1, selection.data(), static_cast<std::uint32_t>(selection.size()));
       benchmark::ClobberMemory();
     }
   }

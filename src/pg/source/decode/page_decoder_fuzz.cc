@@ -43,7 +43,7 @@ struct Relation {
 
 void add_column(Relation& relation, std::uint8_t choice, ColumnTarget column) {
   column.attribute = static_cast<std::uint16_t>(relation.attributes.size() - 1);
-  column.use = (choice & 0x40) != 0 ? ColumnUse::kOutput : ColumnUse::kFilter;
+  column.stage = (choice & 0x40) != 0 ? 1 : 0;
   if ((choice & 0x80) != 0) {
     relation.columns.push_back(std::move(column));
   }
@@ -90,10 +90,10 @@ Relation read_relation(Input& input) {
 }
 
 /// Reads every string as a consumer would.
-std::uint64_t touch(const PageDecoder& decoder, const Relation& relation, ColumnUse use) {
+std::uint64_t touch(const PageDecoder& decoder, const Relation& relation, Stage stage) {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < relation.columns.size(); ++i) {
-    if (relation.columns[i].use != use || relation.columns[i].type != PhysicalType::kVarlen) {
+    if (relation.columns[i].stage != stage || relation.columns[i].type != PhysicalType::kVarlen) {
       continue;
     }
     for (std::uint32_t row = 0; row < decoder.rows(); ++row) {
@@ -120,10 +120,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     PageDecoder decoder(relation.attributes, relation.columns);
     decoder.load(builder.tuples());
-    decoder.decode_filter_columns();
-    sink = touch(decoder, relation, ColumnUse::kFilter);
-    decoder.decode_output_columns(nullptr, decoder.rows());
-    sink = sink + touch(decoder, relation, ColumnUse::kOutput);
+    decoder.decode_stage(0, nullptr, decoder.rows());
+    sink = touch(decoder, relation, 0);
+    decoder.decode_stage(1, nullptr, decoder.rows());
+    sink = sink + touch(decoder, relation, 1);
   } catch (const sluice::base::Error&) {
     return 0;
   }

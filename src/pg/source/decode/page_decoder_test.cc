@@ -27,19 +27,21 @@ StoredValue text(std::string_view value) {
   return value.size() < 127 ? stored_short(bytes_of(value)) : stored_long(bytes_of(value));
 }
 
+constexpr Stage kStages = 4;
+
 StoredValue money(std::int64_t cents) { return stored_short(numeric_payload(cents, 2)); }
 
-ColumnTarget column(int attribute, PhysicalType type, ColumnUse use = ColumnUse::kFilter) {
+ColumnTarget column(int attribute, PhysicalType type, Stage stage = 0) {
   ColumnTarget target;
   target.attribute = static_cast<std::uint16_t>(attribute);
   target.type = type;
-  target.use = use;
+  target.stage = stage;
   return target;
 }
 
-ColumnTarget decimal(int attribute, int precision, int scale, ColumnUse use = ColumnUse::kFilter) {
+ColumnTarget decimal(int attribute, int precision, int scale, Stage stage = 0) {
   ColumnTarget target =
-      column(attribute, precision <= 18 ? PhysicalType::kInt64 : PhysicalType::kInt128, use);
+      column(attribute, precision <= 18 ? PhysicalType::kInt64 : PhysicalType::kInt128, stage);
   target.precision = static_cast<std::uint8_t>(precision);
   target.scale = static_cast<std::uint8_t>(scale);
   return target;
@@ -49,7 +51,7 @@ base::ErrorKind kind_of_failure(const TupleBuilder& builder, std::vector<ColumnT
   PageDecoder decoder(builder.attributes(), std::move(columns));
   try {
     decoder.load(builder.tuples());
-    decoder.decode_filter_columns();
+    decoder.decode_stage(0, nullptr, decoder.rows());
   } catch (const base::Error& error) {
     return error.kind();
   }
@@ -68,7 +70,7 @@ TEST(PageDecoder, DecodesEveryTypeBehindFixedAndVariableAttributes) {
                        column(4, PhysicalType::kFloat64), decimal(5, 15, 2),
                        column(6, PhysicalType::kVarlen), column(7, PhysicalType::kInt32)});
   decoder.load(builder.tuples());
-  decoder.decode_filter_columns();
+  decoder.decode_stage(0, nullptr, decoder.rows());
   EXPECT_EQ(decoder.view(0).as<std::int8_t>()[0], 1);
   EXPECT_EQ(decoder.view(1).as<std::int16_t>()[0], -7);
   EXPECT_EQ(decoder.view(2).as<std::int32_t>()[0], 123456);
@@ -90,7 +92,7 @@ TEST(PageDecoder, StringsOfEveryLengthAreWhole) {
   PageDecoder decoder(builder.attributes(),
                       {column(0, PhysicalType::kVarlen), column(1, PhysicalType::kVarlen)});
   decoder.load(builder.tuples());
-  decoder.decode_filter_columns();
+  decoder.decode_stage(0, nullptr, decoder.rows());
   for (std::uint32_t length = 0; length < 300; ++length) {
     const std::string_view want(bytes.data(), length);
     const StringRef& got = decoder.view(0).as<StringRef>()[length];
@@ -112,7 +114,7 @@ TEST(PageDecoder, NullsAndMissingAttributesAreMarked) {
                       {column(0, PhysicalType::kInt32), column(1, PhysicalType::kVarlen), defaulted,
                        column(3, PhysicalType::kInt32)});
   decoder.load(builder.tuples());
-  decoder.decode_filter_columns();
+  decoder.decode_stage(0, nullptr, decoder.rows());
   EXPECT_EQ(decoder.view(0).as<std::int32_t>()[0], 1);
   EXPECT_TRUE(decoder.view(0).is_null(1));
   EXPECT_EQ(decoder.view(0).as<std::int32_t>()[2], 3);
@@ -138,7 +140,7 @@ TEST(PageDecoder, MissingVarlenasAreDecodedOnce) {
   nan.missing = stored_long(Bytes{0x00, 0xC0}).bytes;
   PageDecoder decoder(builder.attributes(), {price, note, nan});
   decoder.load(builder.tuples());
-  decoder.decode_filter_columns();
+  decoder.decode_stage(0, nullptr, decoder.rows());
   EXPECT_EQ(decoder.view(0).as<std::int64_t>()[0], 995);
   EXPECT_FALSE(decoder.view(0).may_hold_nan);
   EXPECT_EQ(decoder.view(1).as<StringRef>()[0].view(), "a default of some length");
@@ -151,11 +153,11 @@ TEST(PageDecoder, NanIsTheLargestValueAndIsTold) {
   builder.add({money(5)});
   PageDecoder decoder(builder.attributes(), {decimal(0, 15, 2)});
   decoder.load(builder.tuples());
-  decoder.decode_filter_columns();
+  decoder.decode_stage(0, nullptr, decoder.rows());
   EXPECT_FALSE(decoder.view(0).may_hold_nan);
   builder.add({stored_short(Bytes{0x00, 0xC0})});
   decoder.load(builder.tuples());
-  decoder.decode_filter_columns();
+  decoder.decode_stage(0, nullptr, decoder.rows());
   EXPECT_TRUE(decoder.view(0).may_hold_nan);
   EXPECT_EQ(decoder.view(0).as<std::int64_t>()[1], vector::kDecimalNan64);
 }
@@ -173,7 +175,7 @@ TEST(PageDecoder, ToastedValuesAreHandedOutAndStoredLater) {
   PageDecoder decoder(builder.attributes(), {column(0, PhysicalType::kVarlen), decimal(1, 15, 2),
                                              column(2, PhysicalType::kInt32)});
   decoder.load(builder.tuples());
-  decoder.decode_filter_columns();
+  decoder.decode_stage(0, nullptr, decoder.rows());
   ASSERT_EQ(decoder.toasted().size(), 2U);
   EXPECT_EQ(decoder.toasted()[0].column, 0);
   EXPECT_EQ(decoder.toasted()[0].row, 0);
@@ -196,7 +198,7 @@ TEST(PageDecoder, CstringsAndDroppedAttributesAreSkipped) {
                StoredValue{Bytes(64, 'n')}, stored_fixed<std::int64_t>(9)});
   PageDecoder decoder(builder.attributes(), {column(4, PhysicalType::kInt64)});
   decoder.load(builder.tuples());
-  decoder.decode_filter_columns();
+  decoder.decode_stage(0, nullptr, decoder.rows());
   EXPECT_EQ(decoder.view(0).as<std::int64_t>()[0], 8);
   EXPECT_EQ(decoder.view(0).as<std::int64_t>()[1], 9);
 }
@@ -440,13 +442,13 @@ using ModelRows = std::vector<std::vector<ModelValue>>;
 
 /// Every toasted value that the decoder names must be one in the model, and the other way round.
 void store_toasted(PageDecoder& decoder, const std::vector<ColumnTarget>& columns,
-                   const RandomRelation& relation, const ModelRows& rows, ColumnUse use,
+                   const RandomRelation& relation, const ModelRows& rows, Stage stage,
                    std::span<const vector::RowIndex> wanted) {
   std::size_t expected = 0;
   for (const ColumnTarget& target : columns) {
     for (const vector::RowIndex row : wanted) {
       const ModelValue& value = rows[row][target.attribute];
-      expected += target.use == use && value.is_toasted && !value.is_null ? 1 : 0;
+      expected += target.stage == stage && value.is_toasted && !value.is_null ? 1 : 0;
     }
   }
   ASSERT_EQ(decoder.toasted().size(), expected);
@@ -465,9 +467,9 @@ void store_toasted(PageDecoder& decoder, const std::vector<ColumnTarget>& column
 }
 
 void check_columns(const PageDecoder& decoder, const std::vector<ColumnTarget>& columns,
-                   const ModelRows& rows, ColumnUse use, std::span<const vector::RowIndex> wanted) {
+                   const ModelRows& rows, Stage stage, std::span<const vector::RowIndex> wanted) {
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i].use == use) {
+    if (columns[i].stage == stage) {
       for (const vector::RowIndex row : wanted) {
         ASSERT_NO_FATAL_FAILURE(expect_value(decoder.view(i), row, rows[row][columns[i].attribute]))
             << "column " << i << " row " << row;
@@ -484,7 +486,7 @@ std::vector<ColumnTarget> random_columns(RandomRelation& relation, std::uint64_t
       continue;
     }
     ColumnTarget target =
-        column(static_cast<int>(i), attribute.type, static_cast<ColumnUse>(relation.pick(3)));
+        column(static_cast<int>(i), attribute.type, static_cast<Stage>(relation.pick(kStages)));
     target.precision = static_cast<std::uint8_t>(attribute.precision);
     target.scale = static_cast<std::uint8_t>(attribute.scale);
     if (attribute.missing) {
@@ -494,6 +496,30 @@ std::vector<ColumnTarget> random_columns(RandomRelation& relation, std::uint64_t
   }
   std::shuffle(columns.begin(), columns.end(), std::mt19937_64(seed));
   return columns;
+}
+
+/// Every stage for some of the rows of the one before, or for all of them.
+void check_later_stages(PageDecoder& decoder, const std::vector<ColumnTarget>& columns,
+                        RandomRelation& relation, const ModelRows& rows,
+                        const std::vector<vector::RowIndex>& all) {
+  std::vector<std::vector<vector::RowIndex>> selected = {all};
+  for (Stage stage = 1; stage < kStages; ++stage) {
+    const std::uint32_t share = std::array{100U, 60U, 10U}[relation.pick(3)];
+    std::vector<vector::RowIndex> left;
+    left.reserve(1);  // an empty selection is still one
+    for (const vector::RowIndex row : selected.back()) {
+      if (relation.pick(100) < share) {
+        left.push_back(row);
+      }
+    }
+    selected.push_back(left);
+    decoder.decode_stage(stage, left.size() == all.size() ? nullptr : left.data(),
+                         static_cast<std::uint32_t>(left.size()));
+    ASSERT_NO_FATAL_FAILURE(store_toasted(decoder, columns, relation, rows, stage, left));
+  }
+  for (Stage stage = 0; stage < kStages; ++stage) {
+    ASSERT_NO_FATAL_FAILURE(check_columns(decoder, columns, rows, stage, selected[stage]));
+  }
 }
 
 void check_seed(std::uint64_t seed) {
@@ -510,30 +536,11 @@ void check_seed(std::uint64_t seed) {
       all.push_back(static_cast<vector::RowIndex>(row));
     }
     decoder.load(builder.tuples());
-    decoder.decode_filter_columns();
-    ASSERT_NO_FATAL_FAILURE(
-        store_toasted(decoder, columns, relation, rows, ColumnUse::kFilter, all));
-    ASSERT_NO_FATAL_FAILURE(check_columns(decoder, columns, rows, ColumnUse::kFilter, all));
-    for (const std::uint32_t share : {100U, 40U, 3U}) {
-      std::vector<vector::RowIndex> selected;
-      selected.reserve(1);  // an empty selection is still one
-      for (const vector::RowIndex row : all) {
-        if (relation.pick(100) < share) {
-          selected.push_back(row);
-        }
-      }
-      decoder.decode_late_filter_columns(share == 100 ? nullptr : selected.data(),
-                                         static_cast<std::uint32_t>(selected.size()));
-      ASSERT_NO_FATAL_FAILURE(
-          store_toasted(decoder, columns, relation, rows, ColumnUse::kLateFilter, selected));
-      decoder.decode_output_columns(share == 100 ? nullptr : selected.data(),
-                                    static_cast<std::uint32_t>(selected.size()));
-      ASSERT_NO_FATAL_FAILURE(
-          store_toasted(decoder, columns, relation, rows, ColumnUse::kOutput, selected));
-      ASSERT_NO_FATAL_FAILURE(check_columns(decoder, columns, rows, ColumnUse::kOutput, selected));
-      ASSERT_NO_FATAL_FAILURE(
-          check_columns(decoder, columns, rows, ColumnUse::kLateFilter, selected));
-      ASSERT_NO_FATAL_FAILURE(check_columns(decoder, columns, rows, ColumnUse::kFilter, all));
+    decoder.decode_stage(0, nullptr, decoder.rows());
+    ASSERT_NO_FATAL_FAILURE(store_toasted(decoder, columns, relation, rows, 0, all));
+    ASSERT_NO_FATAL_FAILURE(check_columns(decoder, columns, rows, 0, all));
+    for (int window = 0; window < 3; ++window) {
+      ASSERT_NO_FATAL_FAILURE(check_later_stages(decoder, columns, relation, rows, all));
     }
   }
 }

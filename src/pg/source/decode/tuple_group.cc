@@ -14,21 +14,6 @@ constexpr std::array<std::uint8_t, (kAttributeCountMask + 8) / 8> kNoNulls = [] 
   return bits;
 }();
 
-/// How many tuples the prefetch is ahead of the loop: as many cache lines as a core can have in
-/// flight.
-constexpr std::uint32_t kPrefetchRows = 8;
-constexpr std::uint32_t kPrefetchBytesMax = 256;
-constexpr std::uint32_t kCacheLineBytes = 64;
-
-/// Fetches whole tuples, even where few columns are wanted: without gaps memory delivers twice as
-/// fast.
-void prefetch(const TupleBytes& tuple) noexcept {
-  const std::uint32_t bytes = std::min(tuple.length, kPrefetchBytesMax);
-  for (std::uint32_t offset = 0; offset < bytes; offset += kCacheLineBytes) {
-    __builtin_prefetch(tuple.data + offset);
-  }
-}
-
 }  // namespace
 
 void TupleGroup::load(std::span<const TupleBytes> tuples) {
@@ -38,9 +23,6 @@ void TupleGroup::load(std::span<const TupleBytes> tuples) {
   std::uint32_t flags = 0;
   bool broken = false;
   for (std::uint32_t row = 0; row < rows_; ++row) {
-    if (row + kPrefetchRows < rows_) {
-      prefetch(tuples[row + kPrefetchRows]);
-    }
     const std::uint8_t* tuple = tuples[row].data;
     const std::uint32_t length = tuples[row].length;
     SLUICE_CHECK_BYTES(length >= kDataStartMin, "a heap tuple is shorter than its header");
