@@ -1,10 +1,13 @@
 #include "pg/source/page_group.h"
 
+#include <algorithm>
+
 SLUICE_PG_HEADERS_BEGIN
 #include <access/heapam.h>
 #include <access/tableam.h>
 #include <miscadmin.h>
 #include <pgstat.h>
+#include <storage/buf_internals.h>
 #include <storage/bufpage.h>
 #include <storage/predicate.h>
 #include <storage/proc.h>
@@ -14,6 +17,9 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 namespace {
+
+/// After that many misses in a row, 63 pages pass before the neighbours are looked at again.
+constexpr std::uint32_t kNeighbourMissesMax = 6;
 
 /// No backend may hold more than its part of the pool, as small as that may be.
 std::uint32_t pages_pinned_max(Relation relation) {
@@ -123,28 +129,66 @@ void fetch_page(Page page) {
 
 #if PG_VERSION_NUM < 160000
 RelFileNode storage_of(Relation relation) { return relation->rd_node; }
+
+BufferTag tag_of(Relation relation, BlockNumber block) {
+  BufferTag tag;
+  INIT_BUFFERTAG(tag, relation->rd_node, MAIN_FORKNUM, block);
+  return tag;
+}
+
+bool same_tag(const BufferTag& a, const BufferTag& b) { return BUFFERTAGS_EQUAL(a, b); }
 #else
 RelFileLocator storage_of(Relation relation) { return relation->rd_locator; }
+
+BufferTag tag_of(Relation relation, BlockNumber block) {
+  BufferTag tag;
+  InitBufferTag(&tag, &relation->rd_locator, MAIN_FORKNUM, block);
+  return tag;
+}
+
+bool same_tag(const BufferTag& a, const BufferTag& b) { return BufferTagsEqual(&a, &b); }
 #endif
 
-/// Pages that came into the pool one after the other often lie in neighbouring buffers. Looking
-/// there first spares the pool's mapping table, whose every lookup misses the cache.
+/// The buffer that seems to hold the block, among those that follow the last one. The tags are read
+/// without their locks: the answer is a guess, and ReadRecentBuffer() verifies it.
+Buffer guess_buffer(const PageGroupReader& reader, BlockNumber block) {
+  const BufferTag wanted = tag_of(reader.relation, block);
+  for (int step = 1; step <= PageGroupReader::kNeighbours; ++step) {
+    const Buffer buffer = reader.last_buffer + step;
+    if (buffer > NBuffers) {
+      break;
+    }
+    if (same_tag(GetBufferDescriptor(static_cast<uint32>(buffer - 1))->tag, wanted)) {
+      return buffer;
+    }
+  }
+  return InvalidBuffer;
+}
+
+/// Pages that came into the pool one after the other lie in buffers close to each other, a few
+/// apart where several processes read at a time. Looking there first spares the pool's mapping
+/// table, whose every lookup misses the cache.
 bool read_neighbour(PageGroupReader& reader, BlockNumber block) {
   if (reader.neighbour_pause > 0) {
     --reader.neighbour_pause;
     return false;
   }
-  const Buffer neighbour = reader.last_buffer + 1;
-  if (reader.last_buffer < 1 || neighbour > NBuffers || block != reader.last_block + 1) {
+  if (reader.last_buffer < 1 || block != reader.last_block + 1) {
     return false;
   }
-  if (!ReadRecentBuffer(storage_of(reader.relation), MAIN_FORKNUM, block, neighbour)) {
-    reader.neighbour_pause = PageGroupReader::kNeighbourPausePages;
+  const Buffer guess = guess_buffer(reader, block);
+  if (guess == InvalidBuffer) {
+    reader.neighbour_misses = std::min(reader.neighbour_misses + 1, kNeighbourMissesMax);
+    reader.neighbour_pause = (1U << reader.neighbour_misses) - 1;
     return false;
   }
+  if (!ReadRecentBuffer(storage_of(reader.relation), MAIN_FORKNUM, block, guess)) {
+    return false;
+  }
+  reader.neighbour_misses = 0;
   pgstat_count_buffer_read(reader.relation);
   pgstat_count_buffer_hit(reader.relation);
-  reader.last_buffer = neighbour;
+  reader.last_buffer = guess;
   return true;
 }
 

@@ -23,7 +23,7 @@ namespace sluice::pg {
 /// Source:    heapam.c, heapgetpage(); DESIGN.md section 9.
 struct PageGroupReader {
   static constexpr std::uint32_t kPagesMax = 16;  // half of the ring of a bulk read
-  static constexpr std::uint32_t kNeighbourPausePages = 32;
+  static constexpr int kNeighbours = 4;
 
   Relation relation = nullptr;
   Snapshot snapshot = nullptr;
@@ -37,7 +37,8 @@ struct PageGroupReader {
 
   Buffer last_buffer = InvalidBuffer;
   BlockNumber last_block = InvalidBlockNumber;
-  std::uint32_t neighbour_pause = 0;  // pages before the neighbouring buffer is looked at again
+  std::uint32_t neighbour_misses = 0;  // in a row
+  std::uint32_t neighbour_pause = 0;   // pages before the neighbours are looked at again
 
   std::uint32_t pin_count = 0;
   std::array<Buffer, kPagesMax> pins{};
