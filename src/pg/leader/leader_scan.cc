@@ -6,12 +6,14 @@
 #include "base/check.h"
 #include "pg/border/call.h"
 #include "pg/border/pg_include.h"
+#include "pg/planner/leaves.h"
 #include "pg/port/settings.h"
 #include "pg/port/types.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/parallel.h>
 #include <executor/executor.h>
+#include <executor/nodeSubplan.h>
 #include <miscadmin.h>
 #include <optimizer/cost.h>
 SLUICE_PG_HEADERS_END
@@ -25,7 +27,20 @@ struct Value {
   bool is_null = false;
 };
 
-/// Errors: kAbandon when a value does not fit the type that was planned for it.
+/// Runs the init plans before the run, as PostgreSQL does before it launches workers: their errors
+/// are the query's.
+void run_init_plans(const ScanState& scan) {
+  const auto* plan = reinterpret_cast<const CustomScan*>(scan.ps.plan);
+  Bitmapset* params = init_plan_params_of(reinterpret_cast<Node*>(plan->custom_exprs));
+  call([&] { ExecSetParamPlanMulti(params, scan.ps.ps_ExprContext); });
+}
+
+bool is_data_error(const PgError& error) {
+  return ERRCODE_TO_CATEGORY(error.data()->sqlerrcode) == ERRCODE_DATA_EXCEPTION;
+}
+
+/// Errors: kAbandon when a value does not fit the type that was planned for it, or cannot be had:
+///         PostgreSQL would raise that error only if it came to a row that needs the value.
 std::vector<plan::Expr> evaluate(List* states, ExprContext* context,
                                  const std::vector<plan::DataType>& types) {
   std::vector<plan::Expr> values;
@@ -34,11 +49,19 @@ std::vector<plan::Expr> evaluate(List* states, ExprContext* context,
                "the plan's parameters and their expressions differ in number");
   for (std::size_t i = 0; i < types.size(); ++i) {
     auto* state = static_cast<ExprState*>(list_nth(states, static_cast<int>(i)));
-    const Value value = call([=] {
-      Value result;
-      result.datum = ExecEvalExprSwitchContext(state, context, &result.is_null);
-      return result;
-    });
+    Value value;
+    try {
+      value = call([=] {
+        Value result;
+        result.datum = ExecEvalExprSwitchContext(state, context, &result.is_null);
+        return result;
+      });
+    } catch (const PgError& error) {
+      if (is_data_error(error)) {
+        base::throw_abandon("a run-time constant cannot be evaluated");
+      }
+      throw;
+    }
     std::optional<plan::Expr> constant = constant_of(value.datum, value.is_null, types[i]);
     if (!constant.has_value()) {
       base::throw_abandon("a run-time constant does not fit its planned type");
@@ -84,6 +107,7 @@ void LeaderScan::ensure_run(ScanState& scan, List* params) {
   if (ended_ || (run_ != nullptr && !must_restart_)) {
     return;
   }
+  run_init_plans(scan);
   std::vector<plan::Expr> values = evaluate(params, scan.ps.ps_ExprContext, plan_.params);
   must_restart_ = false;
   if (run_ != nullptr && values == run_params_) {

@@ -4,10 +4,14 @@
 #include "pg/border/call.h"
 
 SLUICE_PG_HEADERS_BEGIN
+#include <access/htup_details.h>
+#include <catalog/pg_language.h>
+#include <catalog/pg_proc.h>
 #include <nodes/nodeFuncs.h>
 #include <nodes/plannodes.h>
 #include <nodes/primnodes.h>
 #include <optimizer/optimizer.h>
+#include <utils/syscache.h>
 SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
@@ -93,6 +97,42 @@ bool varies_walker(Node* node, void* context) {
   }
 }
 
+/// Runs in: call().
+bool is_foreign_function(Oid function, void*) {
+  HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+  if (!HeapTupleIsValid(tuple)) {
+    return true;
+  }
+  const Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang;
+  ReleaseSysCache(tuple);
+  return language != INTERNALlanguageId;
+}
+
+/// True as soon as something calls a function that is not built in. Runs in: call().
+bool foreign_walker(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  return check_functions_in_node(node, is_foreign_function, context) ||
+         expression_tree_walker(node, unprototyped(foreign_walker), context);
+}
+
+/// Collects into `context`, a Bitmapset*. Runs in: call().
+bool init_plan_walker(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  if (IsA(node, Param)) {
+    const auto* param = reinterpret_cast<const Param*>(node);
+    if (param->paramkind == PARAM_EXEC) {
+      auto** params = static_cast<Bitmapset**>(context);
+      *params = bms_add_member(*params, param->paramid);
+    }
+    return false;
+  }
+  return expression_tree_walker(node, unprototyped(init_plan_walker), context);
+}
+
 Bitmapset* add_params_of(Bitmapset* params, Plan* node);
 
 Bitmapset* add_params_of_list(Bitmapset* params, List* nodes) {
@@ -174,6 +214,18 @@ bool is_run_constant(Node* expr, const Bitmapset* init_plan_params) {
   return call([expr, init_plan_params] {
     return !varies_walker(expr, const_cast<Bitmapset*>(init_plan_params)) &&
            !contain_volatile_functions(expr);
+  });
+}
+
+bool calls_built_ins_only(Node* expr) {
+  return call([expr] { return !foreign_walker(expr, nullptr); });
+}
+
+Bitmapset* init_plan_params_of(Node* run_constants) {
+  return call([run_constants] {
+    Bitmapset* params = nullptr;
+    (void)init_plan_walker(run_constants, &params);
+    return params;
   });
 }
 

@@ -36,6 +36,14 @@ struct LeafReplacement {
 /// Errors: PgError.
 [[nodiscard]] bool is_run_constant(Node* expr, const Bitmapset* init_plan_params);
 
+/// Whether all functions that `expr` calls are PostgreSQL's own in C.
+/// Errors: PgError.
+[[nodiscard]] bool calls_built_ins_only(Node* expr);
+
+/// The init plans whose results `run_constants` (a Node or a List) need, by their parameters.
+/// Errors: PgError.
+[[nodiscard]] Bitmapset* init_plan_params_of(Node* run_constants);
+
 /// Every parameter that an init plan somewhere in `plan_tree` sets is added to `params`.
 /// Errors: PgError.
 [[nodiscard]] Bitmapset* add_init_plan_params(Bitmapset* params, Node* plan_tree);

@@ -19,14 +19,6 @@ using plan::DataType;
 using plan::Op;
 using plan::TypeKind;
 
-/// A parameter as it is, so that evaluating it cannot raise an error of its own.
-bool is_bare_parameter(const Node* expr) {
-  while (IsA(expr, RelabelType)) {
-    expr = reinterpret_cast<const Node*>(reinterpret_cast<const RelabelType*>(expr)->arg);
-  }
-  return IsA(expr, Param) && reinterpret_cast<const Param*>(expr)->paramkind == PARAM_EXTERN;
-}
-
 std::string type_name(Oid type, std::int32_t typmod) {
   return call([type, typmod] { return format_type_with_typemod(type, typmod); });
 }
@@ -188,9 +180,14 @@ Value ExprLowering::lower_parameter(Node* expr) {
     const auto oid = call([expr] { return exprType(expr); });
     decline(Reason::kParameter, "run-time value of type " + type_name(oid, -1));
   }
-  // The leader evaluates parameters before the run; PostgreSQL might never have come to this one.
-  if (conditional_depth_ > 0 && !is_bare_parameter(expr)) {
-    decline(Reason::kParameter, "run-time value in a part that is evaluated only on a condition");
+  // The leader evaluates run-time values before the run, where PostgreSQL might never have come to
+  // this one. If that raises an error, PostgreSQL's own plan decides: see LeaderScan. Built-in
+  // functions hold nothing that the error would leave behind; others may.
+  if (!calls_built_ins_only(expr)) {
+    decline(Reason::kParameter, "run-time value of a function that is not built in");
+  }
+  if (conditional_depth_ > 0 && init_plan_params_of(expr) != nullptr) {
+    decline(Reason::kParameter, "subquery in a part that is evaluated only on a condition");
   }
   for (std::size_t i = 0; i < lowering_.param_exprs.size(); ++i) {
     Node* other = lowering_.param_exprs[i];

@@ -20,7 +20,7 @@ namespace sluice::pg {
 ///
 ///   load -> decode_stage(0) -> (decode_stage(1) -> ... -> decode_stage(last))* -> load ...
 ///
-/// While a stage walks over the tuples, the places of later columns that it passes are kept, so that
+/// While a stage walks over the tuples, the places of later columns that it passes are kept: later
 /// the later stages start where they are.
 /// Invariant: a row's values are at its physical row number in every column.
 /// Source:    DESIGN.md section 9.
