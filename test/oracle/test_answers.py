@@ -220,3 +220,25 @@ def test_float_sums_are_postgresqls_to_the_last_bit(session):
         for workers in (0, 2):
             assert session.outcome(query, "force", workers) == expected, query
     session.execute("reset max_parallel_workers_per_gather")
+
+
+def test_float_average_overflows_where_postgresql_s_does(session):
+    session.execute("""
+        drop table if exists large_floats;
+        create table large_floats (g int, f float8);
+        insert into large_floats values (1, 1e200), (1, -1e200), (2, 1e150), (2, 1e150), (3, 'Infinity');
+        analyze large_floats;
+        set max_parallel_workers_per_gather = 0;
+    """)
+    for condition in ("g = 1", "g = 2", "g = 3", "true"):
+        for aggregate in ("avg(f)", "sum(f)"):
+            session.assert_same(f"select {aggregate} from large_floats where {condition}", workers=(0,))
+    session.execute("reset max_parallel_workers_per_gather")
+
+
+@pytest.mark.parametrize("terms", [500, 2500, 6000])
+def test_expression_of_many_terms(session, terms):
+    session.execute("drop table if exists few; create table few as select i from generate_series(1, 50) i;"
+                    "analyze few")
+    query = f"select sum({' + '.join(['i'] * terms)}) from few"
+    assert session.outcome(query, "force") == session.outcome(query, "off")

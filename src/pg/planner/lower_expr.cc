@@ -3,6 +3,7 @@
 #include "pg/border/call.h"
 #include "pg/planner/decline.h"
 #include "pg/port/types.h"
+#include "plan/limits.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <catalog/pg_type.h>
@@ -78,6 +79,16 @@ void ExprLowering::note_abandon(const char* what) {
 }
 
 Value ExprLowering::lower(Node* expr) {
+  if (depth_ == plan::kExprDepthMax) {
+    decline(Reason::kExpression, "expression nested too deeply");
+  }
+  ++depth_;  // a declined lowering is not gone on with
+  Value value = lower_any(expr);
+  --depth_;
+  return value;
+}
+
+Value ExprLowering::lower_any(Node* expr) {
   switch (nodeTag(expr)) {
     case T_Var:
     case T_Aggref:

@@ -53,6 +53,7 @@ class ExprLowering {
   };
 
   // lower_expr.cc
+  Value lower_any(Node* expr);
   Value lower_leaf(Node* leaf);
   Value lower_constant(const Const& constant);
   Value lower_parameter(Node* expr);
@@ -81,6 +82,7 @@ class ExprLowering {
 
   Lowering& lowering_;
   const Scope& scope_;
+  std::size_t depth_ = 0;            // of the calls around
   int conditional_depth_ = 0;        // > 0: PostgreSQL might not evaluate this part
   TestValue* test_value_ = nullptr;  // of the CASE x WHEN ... around
 };

@@ -20,8 +20,8 @@ namespace sluice::pg {
 ///
 ///   load -> decode_stage(0) -> (decode_stage(1) -> ... -> decode_stage(last))* -> load ...
 ///
-/// While a stage walks over the tuples, the places of later columns that it passes are kept: later
-/// the later stages start where they are.
+/// While a stage walks over the tuples, it keeps the places of later columns that it passes; the
+/// later stages start from there.
 /// Invariant: a row's values are at its physical row number in every column.
 /// Source:    DESIGN.md section 9.
 class PageDecoder {
