@@ -1,5 +1,5 @@
-# A room: one folder, one target `sluice_<name>` (alias `sluice::<name>`), and one test binary made
-# of its `*_test.cc` files. Links follow the DEPS, so that a use which the room matrix forbids does
+# A room: one folder, one target `sluice_<name>` (alias `sluice::<name>`), one test binary made of its
+# `*_test.cc` files, and with SLUICE_SANITIZE=fuzzer a fuzzer for each `*_fuzz.cc`. Links follow the DEPS, so that a use which the room matrix forbids does
 # not link; `tools/tidy.py` checks the includes themselves.
 
 include(GNUInstallDirs)
@@ -11,6 +11,9 @@ target_compile_options(sluice_flags INTERFACE
 if(SLUICE_WERROR)
   target_compile_options(sluice_flags INTERFACE -Werror)
 endif()
+if(SLUICE_FAULT_POINTS)
+  target_compile_definitions(sluice_flags INTERFACE SLUICE_FAULT_POINTS)
+endif()
 if(SLUICE_SANITIZE STREQUAL "address")
   target_compile_options(sluice_flags INTERFACE -fsanitize=address,undefined
     -fno-sanitize-recover=all)
@@ -18,8 +21,17 @@ if(SLUICE_SANITIZE STREQUAL "address")
 elseif(SLUICE_SANITIZE STREQUAL "thread")
   target_compile_options(sluice_flags INTERFACE -fsanitize=thread)
   target_link_options(sluice_flags INTERFACE -fsanitize=thread)
+elseif(SLUICE_SANITIZE STREQUAL "fuzzer")
+  # All libraries are instrumented, so that every room's fuzzer sees the branches below it, too.
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "SLUICE_SANITIZE=fuzzer needs Clang")
+  endif()
+  target_compile_options(sluice_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+    -fno-sanitize-recover=all)
+  target_link_options(sluice_flags INTERFACE -fsanitize=address,undefined)
 elseif(SLUICE_SANITIZE)
-  message(FATAL_ERROR "SLUICE_SANITIZE must be address or thread, not '${SLUICE_SANITIZE}'")
+  message(FATAL_ERROR
+    "SLUICE_SANITIZE must be address, thread or fuzzer, not '${SLUICE_SANITIZE}'")
 endif()
 
 if(SLUICE_TESTS)
@@ -51,5 +63,15 @@ function(sluice_room name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE sluice::${name} GTest::gtest_main)
     add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+  if(SLUICE_SANITIZE STREQUAL "fuzzer")
+    file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cc)
+    foreach(fuzzer IN LISTS fuzzers)
+      get_filename_component(target ${fuzzer} NAME_WE)
+      add_executable(${target} ${fuzzer})
+      target_link_libraries(${target} PRIVATE sluice::${name})
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+    endforeach()
   endif()
 endfunction()

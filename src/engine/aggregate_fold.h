@@ -82,8 +82,8 @@ struct SumToInt128 : FoldBase {
 };
 
 /// sum(float8), in the order of the rows; the sum of avg(float8), too. PostgreSQL's avg raises an
-/// overflow where the squared deviations, which it sums along, become infinite. No sum of squares of
-/// values up to kLargest does, however many; with a larger one PostgreSQL has to answer.
+/// overflow where the squared deviations, which it sums along, become infinite. For values up to
+/// kLargest they never do, however many there are; with a larger one PostgreSQL has to answer.
 /// Source: PostgreSQL, float8pl and float8_accum.
 struct SumFloat : FoldBase {
   using In = double;
