@@ -22,8 +22,10 @@ RingWriter::RingWriter(RingMemory memory, base::Epoch epoch) noexcept
       epoch_(epoch),
       // Relaxed: written by this seat only.
       write_(memory.shared->producer.write_position.load(std::memory_order_relaxed)),
-      // Pairs with the seq_cst store in RingReader::free_up_to.
-      read_cached_(memory.shared->consumer.read_position.load(std::memory_order_acquire)) {}
+      read_cached_(write_ - memory.bytes.size()) {  // full, unless the positions are possible
+  // Pairs with the seq_cst store in RingReader::free_up_to.
+  (void)refresh(std::memory_order_acquire);
+}
 
 std::uint64_t RingWriter::free_bytes() const noexcept {
   return memory_.bytes.size() - (write_ - read_cached_);
@@ -31,12 +33,17 @@ std::uint64_t RingWriter::free_bytes() const noexcept {
 
 bool RingWriter::refresh(std::memory_order order) noexcept {
   // Pairs with the store in RingReader::free_up_to: the consumer has done with what it freed.
-  read_cached_ = memory_.shared->consumer.read_position.load(order);
-  return write_ - read_cached_ <= memory_.bytes.size();
+  const std::uint64_t read = memory_.shared->consumer.read_position.load(order);
+  // Records at other places than multiples of 64 would reach beyond the ring's end.
+  if (write_ % kRecordAlignment != 0 || write_ - read > memory_.bytes.size()) {
+    return false;
+  }
+  read_cached_ = read;
+  return true;
 }
 
 RingSpace RingWriter::find_space(std::uint64_t needed) noexcept {
-  if (write_ - read_cached_ <= memory_.bytes.size() && needed <= free_bytes()) {
+  if (needed <= free_bytes()) {
     return RingSpace::kGranted;
   }
   if (!refresh(std::memory_order_acquire)) {
@@ -138,11 +145,12 @@ bool RingReader::has_more() {
     return true;
   }
   // Pairs with the release in RingWriter::commit.
-  write_cached_ = memory_.shared->producer.write_position.load(std::memory_order_acquire);
-  SLUICE_CHECK_BYTES(write_cached_ - read_ <= memory_.bytes.size() &&
-                         write_cached_ - cursor_ <= write_cached_ - read_ &&
-                         (write_cached_ | cursor_) % kRecordAlignment == 0,
+  const std::uint64_t write =
+      memory_.shared->producer.write_position.load(std::memory_order_acquire);
+  SLUICE_CHECK_BYTES(write - read_ <= memory_.bytes.size() && write - cursor_ <= write - read_ &&
+                         (write | cursor_) % kRecordAlignment == 0,
                      "a ring's positions are damaged");
+  write_cached_ = write;  // only now: who asks again after the error must not go on from there
   return cursor_ != write_cached_;
 }
 

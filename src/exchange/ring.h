@@ -34,7 +34,7 @@ struct RingMemory {
 enum class RingSpace : std::uint8_t {
   kGranted,
   kFull,     // the consumer will ring when half of the ring is free
-  kCorrupt,  // the consumer's position is impossible
+  kCorrupt,  // a position is impossible
 };
 
 /// What commit() writes into the record's header beside lengths and sequence.

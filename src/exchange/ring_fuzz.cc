@@ -1,41 +1,197 @@
-// Feeds arbitrary bytes to RingReader as a ring and its write position, and reads every payload.
+// A ring whose other side is hostile: honest records, then edits of its bytes, headers and positions
+// between any two steps of the reader and the writer. Both may refuse by kCorrupt (or, a message
+// longer than its budget, kAbandon), must not touch a byte outside the ring, and keep their
+// invariants.
+//
+// Input: a byte for the ring's size, a byte for what the positions are when both ends attach, then
+// steps of an opcode and its operands.
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <deque>
+#include <span>
 
 #include "base/error.h"
 #include "base/memory_budget.h"
 #include "exchange/message_buffer.h"
 #include "exchange/test_ring.h"
 
-/// Shape: the first byte is the write position in units of 64, the next the read position, the rest
-/// the ring's bytes.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  constexpr std::size_t kRingBytes = 1024;
-  if (size < 2 || size - 2 > kRingBytes) {
-    return 0;
+namespace sluice::exchange {
+namespace {
+
+constexpr std::size_t kStepsMax = 200;
+
+class Input {
+ public:
+  Input(const std::uint8_t* data, std::size_t size) : rest_(data, size) {}
+  [[nodiscard]] bool empty() const noexcept { return rest_.empty(); }
+  /// Units: bytes, 1 to 8, least significant first; zero where the input has ended.
+  std::uint64_t number(std::size_t bytes) noexcept {
+    std::uint64_t value = 0;
+    const std::size_t count = bytes < rest_.size() ? bytes : rest_.size();
+    if (count != 0) {
+      std::memcpy(&value, rest_.data(), count);
+    }
+    rest_ = rest_.subspan(count);
+    return value;
   }
-  sluice::exchange::TestRing ring(kRingBytes);
-  std::memcpy(ring.data(), data + 2, size - 2);
-  ring.shared().producer.write_position.store(std::uint64_t{data[0]} * 64);
-  ring.shared().consumer.read_position.store(std::uint64_t{data[1]} * 64);
-  try {
-    sluice::base::MemoryBudget budget(std::size_t{1} << 16);
-    sluice::exchange::MessageBuffer message(budget);
-    sluice::exchange::RingReader reader(ring.memory(), sluice::base::Epoch(1));
-    volatile std::uint64_t sum = 0;
-    for (sluice::exchange::RingRecord record; reader.lease(record); reader.release()) {
-      for (const std::byte byte : record.payload) {
-        sum = sum + static_cast<std::uint64_t>(byte);
-      }
-      if (record.tag.kind == sluice::exchange::RecordKind::kChunk) {
-        message.append(record);
-        if (message.complete()) {
-          message.reset();
-        }
+
+ private:
+  std::span<const std::uint8_t> rest_;
+};
+
+void require(bool condition) noexcept {
+  if (!condition) {
+    std::abort();
+  }
+}
+
+class HostileRing {
+ public:
+  explicit HostileRing(Input& input)
+      : ring_(std::size_t{64} << input.number(1) % 6),
+        record_bytes_max_(ring_record_bytes_max(ring_.memory().bytes.size())),
+        budget_(std::size_t{1} << 16),
+        message_(budget_) {
+    const std::uint64_t start = input.number(1);
+    if ((start & 1) != 0) {  // the ring has been used before, perhaps almost for ever
+      const std::uint64_t position = input.number(8);
+      ring_.shared().producer.write_position.store(position);
+      ring_.shared().consumer.read_position.store(position - (start & 2) * 32);
+    }
+    honest_ = (start & 1) == 0;
+    writer_ = RingWriter(ring_.memory(), base::Epoch(2));
+    reader_ = RingReader(ring_.memory(), base::Epoch(2));
+  }
+
+  /// Errors: whatever the reader refuses.
+  void step(Input& input) {
+    const std::uint64_t opcode = input.number(1);
+    switch (opcode % 8) {
+      case 0:
+      case 1:
+        write(input, opcode);
+        break;
+      case 2:
+      case 3:
+        lease();
+        break;
+      case 4:
+        release();
+        break;
+      case 5:
+        edit_position(input, opcode >> 3);
+        break;
+      default:
+        edit_bytes(input, opcode >> 3);
+    }
+    require(!honest_ || (writer_.invariants() && reader_.invariants()));
+  }
+
+ private:
+  void write(Input& input, std::uint64_t opcode) {
+    const std::size_t bytes = input.number(2) % (record_bytes_max_ + 1);
+    std::byte* payload = nullptr;
+    if (writer_.reserve(bytes, payload) != RingSpace::kGranted) {
+      return;
+    }
+    std::memset(payload, 0x5A, bytes);
+    const auto length = static_cast<std::uint32_t>(bytes);
+    if ((opcode & 8) != 0) {
+      writer_.commit({RecordKind::kChunk, 1, 3 * length, length * (chunk_++ % 3)});
+    } else {
+      writer_.commit({RecordKind::kWhole, 1, length, 0});
+    }
+  }
+
+  void lease() {
+    RingRecord record;
+    if (reader_.lease_count() == RingReader::kLeasesMax || !reader_.lease(record)) {
+      return;
+    }
+    leases_.push_back(record);
+    read(record);
+    if (record.tag.kind == RecordKind::kChunk) {
+      message_.append(record);
+      if (message_.complete()) {
+        message_.reset();
       }
     }
-  } catch (const sluice::base::Error&) {
+  }
+
+  void release() {
+    if (leases_.empty()) {
+      return;
+    }
+    read(leases_.front());  // still there, whatever has been written over it
+    leases_.pop_front();
+    reader_.release();
+    (void)reader_.take_wake();
+  }
+
+  void read(const RingRecord& record) {
+    for (const std::byte byte : record.payload) {
+      sum_ = sum_ + static_cast<std::uint64_t>(byte);
+    }
+  }
+
+  void edit_position(Input& input, std::uint64_t choice) {
+    honest_ = false;
+    PhysicalStream& shared = ring_.shared();
+    const std::array<SharedWord*, 4> words = {
+        &shared.producer.write_position, &shared.consumer.read_position,
+        &shared.producer_control.wake_at, &shared.producer.records};
+    SharedWord& word = *words[choice % 4];
+    if ((choice & 4) != 0) {
+      word.store(input.number(8));
+    } else {
+      // A near miss: units of 64 up or down.
+      word.fetch_add(std::uint64_t{64} *
+                     static_cast<std::uint64_t>(static_cast<std::int8_t>(input.number(1))));
+    }
+  }
+
+  void edit_bytes(Input& input, std::uint64_t choice) {
+    honest_ = false;
+    const std::size_t bytes = ring_.memory().bytes.size();
+    // A record begins at a multiple of 64: half of the edits are of a header's field.
+    const std::uint64_t place =
+        (choice & 1) != 0 ? input.number(1) * 64 + (choice >> 1) % 8 * 4 : input.number(2);
+    const std::uint64_t value = input.number(4);
+    for (std::size_t i = 0; i < 4; ++i) {
+      ring_.data()[(place + i) % bytes] = static_cast<std::byte>(value >> (8 * i));
+    }
+  }
+
+  TestRing ring_;
+  std::size_t record_bytes_max_;
+  base::MemoryBudget budget_;
+  MessageBuffer message_;
+  RingWriter writer_;
+  RingReader reader_;
+  std::deque<RingRecord> leases_;
+  bool honest_ = true;  // nobody has touched what is the other end's
+  std::uint32_t chunk_ = 0;
+  volatile std::uint64_t sum_ = 0;
+};
+
+}  // namespace
+}  // namespace sluice::exchange
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace sluice;
+  exchange::Input input(data, size);
+  exchange::HostileRing ring(input);
+  for (std::size_t i = 0; i < exchange::kStepsMax && !input.empty(); ++i) {
+    try {
+      ring.step(input);
+    } catch (const base::Error& error) {
+      exchange::require(error.kind() == base::ErrorKind::kCorrupt ||
+                        error.kind() == base::ErrorKind::kAbandon);
+      // The stream would end here; that the next step is as safe is asked for all the same.
+    }
   }
   return 0;
 }

@@ -207,6 +207,17 @@ TEST(Ring, ImpossibleReaderPositionIsCorruptForTheWriter) {
   }
 }
 
+TEST(Ring, WritePositionBetweenTwoRecordsIsCorruptForTheWriter) {
+  TestRing ring(256);
+  // A record would end 6 bytes behind the ring.
+  ring.shared().producer.write_position.store(256 - 58);
+  ring.shared().consumer.read_position.store(256 - 58);
+  RingWriter writer(ring.memory(), kFirst);
+  std::byte* payload = nullptr;
+  EXPECT_EQ(writer.reserve(8, payload), RingSpace::kCorrupt);
+  EXPECT_FALSE(writer.reserved());
+}
+
 // What a scribbled header or position does to a reader.
 class DamagedRingTest : public ::testing::Test {
  protected:
@@ -267,6 +278,12 @@ TEST_F(DamagedRingTest, WritePositionThatWentBackIsRefused) {
   ASSERT_TRUE(reader.lease(record));
   reader.release();
   ring.shared().producer.write_position.store(0);
+  expect_corrupt();
+}
+
+TEST_F(DamagedRingTest, DamagedPositionsAreRefusedAgainAfterTheError) {
+  ring.shared().producer.write_position.store(65);
+  expect_corrupt();
   expect_corrupt();
 }
 
