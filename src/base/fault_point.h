@@ -37,7 +37,12 @@ namespace sluice::base {
   X(kEpochAdvance)    /* leader: quiescent, before the epoch grows */                  \
   X(kRowReturned)     /* leader: before a row becomes a slot */                        \
   X(kQueryClose)      /* leader: before the query is closed */                         \
-  X(kWorkerLeave)     /* worker: served, before it reports */
+  X(kWorkerLeave)     /* worker: served, before it reports */                          \
+  X(kDetoast)         /* any seat: before toasted values are unpacked */               \
+  X(kParametersBound) /* leader: run-time constants known, nothing shared yet */       \
+  X(kAbandoned)       /* leader: the run is given up, its end not begun */             \
+  X(kErrorAwaited)    /* leader: a worker failed, its report not read */               \
+  X(kDismissed)       /* leader: the workers have left, the region is there */
 
 enum class FaultPoint : std::uint8_t {
 #define SLUICE_FAULT_POINT_ENUM(name) name,
