@@ -19,15 +19,14 @@ Arena::~Arena() {
 
 std::byte* Arena::allocate(std::size_t bytes, std::size_t alignment) {
   assert(alignment != 0 && alignment <= 64 && (alignment & (alignment - 1)) == 0);
-  auto aligned = [&] {
-    auto address = reinterpret_cast<std::uintptr_t>(next_);
-    return (address + alignment - 1) & ~(std::uintptr_t{alignment} - 1);
+  const auto padding = [&] {
+    return (0 - reinterpret_cast<std::uintptr_t>(next_)) & (std::uintptr_t{alignment} - 1);
   };
-  const auto end = reinterpret_cast<std::uintptr_t>(end_);
-  if (next_ == nullptr || aligned() > end || bytes > end - aligned()) {
+  const auto room = static_cast<std::size_t>(end_ - next_);
+  if (next_ == nullptr || padding() > room || bytes > room - padding()) {
     add_chunk(bytes);
   }
-  auto* result = reinterpret_cast<std::byte*>(aligned());
+  std::byte* result = next_ + padding();
   next_ = result + bytes;
   return result;
 }

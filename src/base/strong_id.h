@@ -19,7 +19,10 @@ class StrongId {
   [[nodiscard]] constexpr std::size_t index() const noexcept {
     return static_cast<std::size_t>(value_);
   }
-  friend constexpr auto operator<=>(StrongId, StrongId) noexcept = default;
+  friend constexpr bool operator==(StrongId, StrongId) noexcept = default;
+  friend constexpr auto operator<=>(StrongId a, StrongId b) noexcept {
+    return a.value_ <=> b.value_;
+  }
 
  private:
   Rep value_{};

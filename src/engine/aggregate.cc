@@ -7,7 +7,6 @@
 namespace sluice::engine {
 
 using vector::Batch;
-using vector::kBatchRowsMax;
 
 namespace {
 

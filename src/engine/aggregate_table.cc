@@ -10,7 +10,6 @@ namespace sluice::engine {
 using plan::AggregateFunction;
 using plan::AggregatePhase;
 using vector::Batch;
-using vector::ColumnView;
 using vector::kBatchRowsMax;
 using vector::RowIndex;
 

@@ -12,7 +12,6 @@ namespace sluice::engine {
 using plan::Op;
 using plan::TypeKind;
 using vector::ColumnView;
-using vector::PhysicalType;
 
 namespace {
 

@@ -1,5 +1,6 @@
 #include "engine/expr_node.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/physical.h"
@@ -52,7 +53,7 @@ void store_constant(const plan::Constant& constant, PhysicalType type, std::byte
       return store(constant.float64);
     case PhysicalType::kVarlen: {
       char* bytes = reinterpret_cast<char*>(arena.allocate(constant.bytes.size() + 1, 1));
-      std::memcpy(bytes, constant.bytes.data(), constant.bytes.size());
+      std::ranges::copy(constant.bytes, bytes);
       return store(StringRef(bytes, static_cast<std::uint32_t>(constant.bytes.size())));
     }
   }

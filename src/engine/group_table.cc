@@ -13,6 +13,7 @@ namespace {
 std::vector<vector::PhysicalType> key_types(const std::vector<std::uint32_t>& columns,
                                             const std::vector<plan::DataType>& input) {
   std::vector<vector::PhysicalType> result;
+  result.reserve(columns.size());
   for (const std::uint32_t column : columns) {
     result.push_back(physical_type_of(input.at(column)));
   }
@@ -22,6 +23,7 @@ std::vector<vector::PhysicalType> key_types(const std::vector<std::uint32_t>& co
 std::vector<vector::KeyEquality> key_equalities(const std::vector<std::uint32_t>& columns,
                                                 const std::vector<plan::DataType>& input) {
   std::vector<vector::KeyEquality> result;
+  result.reserve(columns.size());
   for (const std::uint32_t column : columns) {
     result.push_back(key_equality_of(input.at(column)));
   }
@@ -30,6 +32,7 @@ std::vector<vector::KeyEquality> key_equalities(const std::vector<std::uint32_t>
 
 std::vector<StoredKey> all_stored(const std::vector<vector::KeyEquality>& equalities) {
   std::vector<StoredKey> result;
+  result.reserve(equalities.size());
   for (const vector::KeyEquality equality : equalities) {
     result.push_back({result.size(), equality});
   }

@@ -21,6 +21,7 @@ constexpr std::uint32_t kRowsAhead = 12;
 std::vector<KeyEquality> equalities_of(const std::vector<std::uint32_t>& columns,
                                        const std::vector<plan::DataType>& types) {
   std::vector<KeyEquality> result;
+  result.reserve(columns.size());
   for (const std::uint32_t column : columns) {
     result.push_back(key_equality_of(types.at(column)));
   }
@@ -70,13 +71,19 @@ JoinTable::JoinTable(const plan::HashJoinSpec& spec, const std::vector<plan::Dat
       store_(physical_types_of(build_types), budget),
       index_(store_, stored_keys(spec.build_keys, equalities_), budget),
       arena_(budget),
-      scratch_(arena_.allocate_array<AppendScratch>(1).data()) {}
+      scratch_(arena_.allocate_array<AppendScratch>(1).data()),
+      keeps_null_keys_(plan::extends_build(spec.type)) {
+  if (plan::extends_probe(spec.type)) {
+    store_.make_none_null();
+  }
+}
 
 void JoinTable::append(const Batch& batch) {
   vector::hash_keys(batch, key_columns_, equalities_, scratch_->hashes);
   std::copy_n(counted_rows(batch), batch.count(), scratch_->rows);
-  const std::uint32_t count =
-      drop_null_keys(batch, key_columns_, scratch_->rows, scratch_->hashes, batch.count());
+  const std::uint32_t count = keeps_null_keys_ ? batch.count()
+                                               : drop_null_keys(batch, key_columns_, scratch_->rows,
+                                                                scratch_->hashes, batch.count());
   const std::uint32_t first = store_.append(batch, all_columns_, {scratch_->rows, count});
   for (std::uint32_t i = 0; i < count; ++i) {
     store_.set_header(first + i, table_hash(scratch_->hashes[i]));
@@ -91,6 +98,12 @@ void JoinTable::finish() {
     index_.directory().open_for(rows());
     enter_all();
   }
+}
+
+bool JoinTable::has_null_key(std::uint32_t number) const noexcept {
+  return std::ranges::any_of(key_columns_, [this, number](std::uint32_t column) {
+    return store_.is_null(number, column);
+  });
 }
 
 void JoinTable::chain_all() noexcept {
@@ -110,6 +123,10 @@ void JoinTable::enter_all() {
       // Where the key is there already, its first row is compared and re-linked.
       const std::uint32_t hash = store_.header(number + kRowsAhead);
       store_.prefetch(directory.number(directory.seek(directory.home(hash), hash)));
+    }
+    if (keeps_null_keys_ && has_null_key(number)) {
+      store_.set_header(number, 0);
+      continue;
     }
     const std::uint32_t hash = store_.header(number);
     const KeyIndex::Place place = index_.find_stored(number, hash);

@@ -29,11 +29,9 @@ enum class PhysicalType : std::uint8_t {
     case PhysicalType::kInt32:
       return 4;
     case PhysicalType::kInt64:
-      return 8;
     case PhysicalType::kFloat64:
       return 8;
     case PhysicalType::kInt128:
-      return 16;
     case PhysicalType::kVarlen:
       return 16;
   }

@@ -39,8 +39,8 @@ NumericDecoder::NumericDecoder(std::uint8_t precision, std::uint8_t scale) noexc
 }
 
 void NumericDecoder::fill_weight(int weight, Weight& entry) const noexcept {
-  constexpr std::uint64_t kHeaderOfNoDigits = 2 * 3 + 1;
-  constexpr std::uint64_t kHeaderStep = 2 * 2;
+  constexpr std::uint64_t kHeaderOfNoDigits = 2U * 3 + 1;
+  constexpr std::uint64_t kHeaderStep = 2U * 2;
   const int fraction_bits = cuts_digit() ? kFractionBits : 0;
   constexpr UInt128 kFactorMax = static_cast<UInt128>(INT64_MAX) / kNumericBase;
   int digits = 0;
@@ -100,7 +100,7 @@ NumericResult NumericDecoder::decode_digits(const std::uint8_t* digits, int coun
   UInt128 sum = 0;
   int group = weight + fraction_groups_;
   for (int i = 0; i < count; ++i, --group) {
-    const auto digit = load_bytes<std::uint16_t>(digits + 2 * i);
+    const auto digit = load_bytes<std::uint16_t>(digits + std::ptrdiff_t{2} * i);
     if (digit >= kNumericBase) {
       return kBroken;
     }

@@ -24,7 +24,9 @@ PageDecoder::PageDecoder(std::vector<AttributeLayout> attributes, std::vector<Co
   }
   columns_.reserve(targets_.size());
   std::size_t stage_count = 1;
-  for (std::uint16_t i = 0; i < targets_.size(); ++i) {
+  const auto column_count = static_cast<std::uint16_t>(targets_.size());
+  SLUICE_CHECK(column_count == targets_.size(), "a scan has too many columns");
+  for (std::uint16_t i = 0; i < column_count; ++i) {
     const ColumnTarget& target = targets_[i];
     SLUICE_CHECK(target.attribute < attributes_.size() && !used[target.attribute],
                  "a scan column has no attribute of its own");
