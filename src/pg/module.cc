@@ -4,6 +4,7 @@
 #include "pg/border/pg_include.h"
 #include "pg/leader/custom_scan.h"
 #include "pg/planner/planner_hook.h"
+#include "pg/port/faults.h"
 #include "pg/port/settings.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -19,6 +20,9 @@ PG_FUNCTION_INFO_V1(sluice_version);
 SLUICE_PG_HEADERS_END
 
 void _PG_init(void) {
+#ifdef SLUICE_FAULT_POINTS
+  sluice::pg::define_faults();
+#endif
   sluice::pg::define_settings();
   sluice::pg::register_custom_scan();
   sluice::pg::install_planner_hooks();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "codec/plan_codec.h"
 #include "pg/border/call.h"
 #include "pg/border/pg_include.h"
@@ -77,6 +78,7 @@ MeshConfig fit_mesh(const plan::PlanSpec& plan, const CrewOptions& options) {
 }  // namespace
 
 Crew::Crew(const plan::PlanSpec& plan, const CrewOptions& options) {
+  SLUICE_FAULT_POINT(kLaunchBegin);
   MeshConfig config = fit_mesh(plan, options);
   const std::vector<std::byte> plan_bytes = codec::encode(plan);
   RunSizes sizes;
@@ -161,9 +163,11 @@ bool Crew::everybody_came() const {
 }
 
 void Crew::assemble() {
+  SLUICE_FAULT_POINT(kLaunchFormatted);
   if (context_ != nullptr) {
     call([this] { LaunchParallelWorkers(context_); });
     workers_launched_ = static_cast<unsigned>(context_->nworkers_launched);
+    SLUICE_FAULT_POINT(kLaunched);
     for (;;) {
       // Whoever joins or stops after this sets the latch again.
       waker_->reset();
@@ -193,6 +197,7 @@ bool Crew::everybody_stopped() const {
 }
 
 void Crew::await_worker_error() {
+  SLUICE_FAULT_POINT(kErrorAwaited);
   while (context_ != nullptr) {
     waker_->reset();  // throws the error once it has arrived
     if (everybody_stopped()) {
@@ -218,6 +223,7 @@ void Crew::dismiss() {
       SeatUsage& usage = region_->usage(SeatIndex(seat));
       InstrAccumParallelQuery(&usage.buffers, &usage.wal);
     }
+    SLUICE_FAULT_POINT(kDismissed);
   }
 }
 

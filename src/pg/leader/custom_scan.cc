@@ -3,6 +3,7 @@
 #include <new>
 #include <utility>
 
+#include "base/fault_point.h"
 #include "pg/border/guard.h"
 #include "pg/border/pg_include.h"
 #include "pg/leader/explain_document.h"
@@ -76,6 +77,9 @@ TupleTableSlot* next_row(ScanState* scan) {
       return slot;
     }
   }
+#ifdef SLUICE_FAULT_POINTS
+  guard([] { SLUICE_FAULT_POINT(kRowReturned); });
+#endif
   MemoryContext const outer = MemoryContextSwitchTo(scan->ps.ps_ExprContext->ecxt_per_tuple_memory);
   rows.store_row(slot->tts_values, slot->tts_isnull);
   MemoryContextSwitchTo(outer);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "pg/border/call.h"
 #include "pg/border/pg_include.h"
 #include "pg/planner/leaves.h"
@@ -109,6 +110,7 @@ void LeaderScan::ensure_run(ScanState& scan, List* params) {
   }
   run_init_plans(scan);
   std::vector<plan::Expr> values = evaluate(params, scan.ps.ps_ExprContext, plan_.params);
+  SLUICE_FAULT_POINT(kParametersBound);
   must_restart_ = false;
   if (run_ != nullptr && values == run_params_) {
     run_->restart();
@@ -133,6 +135,7 @@ void LeaderScan::abandon(const base::Error& error) {
     throw base::Error(base::ErrorKind::kQuery, "54000",
                       "sluice: the run had to be given up after its first row", error.message());
   }
+  SLUICE_FAULT_POINT(kAbandoned);
   abandoned_ = true;
   abandon_reason_ = error.message();
   finish_run();

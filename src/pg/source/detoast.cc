@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "pg/border/call.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -81,6 +82,7 @@ std::uint32_t Detoaster::rows_within(std::span<const ToastedValue> values, std::
 
 void Detoaster::unpack(std::span<const ToastedValue> values, std::uint32_t first, std::uint32_t end,
                        PageDecoder& decoder) {
+  SLUICE_FAULT_POINT(kDetoast);
   std::vector<Unpacked> wanted;
   for (const ToastedValue& value : values) {
     if (value.row >= first && value.row < end) {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "engine/expr_program.h"
 #include "engine/physical.h"
 #include "pg/border/call.h"
@@ -164,6 +165,7 @@ void HeapSource::close() {
 }
 
 void HeapSource::read_group() {
+  SLUICE_FAULT_POINT(kScanPage);
   call([reader = reader_.get(), is_first = !begun_] {
     if (is_first) {
       begin_page_groups(*reader);

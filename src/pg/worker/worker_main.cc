@@ -8,6 +8,7 @@
 #include <new>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "codec/plan_codec.h"
 #include "engine/seat_runtime.h"
 #include "exchange/mesh.h"
@@ -95,7 +96,9 @@ void serve(Seat& seat) {
 }
 
 void run(dsm_segment* segment, shm_toc* toc) {
+  SLUICE_FAULT_POINT(kWorkerStart);
   Seat& seat = take_seat(segment, toc);
+  SLUICE_FAULT_POINT(kWorkerAttached);
   seat.waker.take_seat(seat.index);
   if (!seat.mesh.join()) {
     return;
@@ -108,6 +111,7 @@ void run(dsm_segment* segment, shm_toc* toc) {
   InstrStartParallelQuery();
   try {
     serve(seat);
+    SLUICE_FAULT_POINT(kWorkerLeave);
     SeatUsage& usage = seat.region.usage(seat.index);
     InstrEndParallelQuery(&usage.buffers, &usage.wal);
   } catch (const PgError& error) {
