@@ -7,10 +7,16 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/htup_details.h>
+#include <storage/bufpage.h>
 SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
+static_assert(kPageHeaderBytes == SizeOfPageHeaderData);
+static_assert(kLinesEndOffset == offsetof(PageHeaderData, pd_lower));
+static_assert(kLineBytes == sizeof(ItemIdData));
+static_assert(kLineNormal == LP_NORMAL);
+static_assert(BLCKSZ <= kLineOffsetMask + 1);
 static_assert(kInfomask2Offset == offsetof(HeapTupleHeaderData, t_infomask2));
 static_assert(kInfomaskOffset == offsetof(HeapTupleHeaderData, t_infomask));
 static_assert(kDataStartOffset == offsetof(HeapTupleHeaderData, t_hoff));

@@ -1,6 +1,9 @@
 #include "pg/source/page_group.h"
 
 #include <algorithm>
+#include <span>
+
+#include "pg/source/decode/line_pointer.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/heapam.h>
@@ -41,50 +44,74 @@ void release_pins(PageGroupReader& reader) {
   reader.tuple_count = 0;
 }
 
-void add_tuple(PageGroupReader& reader, Page page, ItemId item) {
-  const std::uint32_t offset = ItemIdGetOffset(item);
-  const std::uint32_t length = ItemIdGetLength(item);
-  if (offset + length > BLCKSZ) {
-    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("heap tuple of relation \"%s\" reaches beyond its page",
-                           RelationGetRelationName(reader.relation))));
+using PageBytes = std::span<const std::uint8_t, BLCKSZ>;
+
+PageBytes bytes_of(Page page) {
+  return PageBytes(reinterpret_cast<const std::uint8_t*>(page), BLCKSZ);
+}
+
+[[noreturn]] void report_broken_line(const PageGroupReader& reader) {
+  ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                  errmsg("invalid line pointer in block %u of relation \"%s\"", reader.last_block,
+                         RelationGetRelationName(reader.relation))));
+  pg_unreachable();
+}
+
+/// A page with more lines than a heap page may have would not fit the group.
+std::uint32_t lines_of(const PageGroupReader& reader, PageBytes page) {
+  const std::uint32_t lines = line_count(page);
+  if (lines > MaxHeapTuplesPerPage) {
+    report_broken_line(reader);
   }
+  return lines;
+}
+
+/// Whether the line has a tuple.
+bool find_tuple(const PageGroupReader& reader, PageBytes page, std::uint32_t line,
+                TupleBytes& tuple) {
+  const LineState state = read_line(page, line, tuple);
+  if (state == LineState::kBroken) {
+    report_broken_line(reader);
+  }
+  return state == LineState::kTuple;
+}
+
+void add_tuple(PageGroupReader& reader, const TupleBytes& tuple) {
   if (!reader.count_only) {
-    reader.tuples[reader.tuple_count] = {reinterpret_cast<const std::uint8_t*>(page) + offset,
-                                         length};
+    reader.tuples[reader.tuple_count] = tuple;
   }
   ++reader.tuple_count;
 }
 
 /// Every tuple of the page is visible to everyone, and nobody asks for conflicts.
-void add_all_tuples(PageGroupReader& reader, Page page) {
-  const OffsetNumber lines = PageGetMaxOffsetNumber(page);
-  for (OffsetNumber line = FirstOffsetNumber; line <= lines; ++line) {
-    ItemId item = PageGetItemId(page, line);
-    if (ItemIdIsNormal(item)) {
-      add_tuple(reader, page, item);
+void add_all_tuples(PageGroupReader& reader, PageBytes page) {
+  const std::uint32_t lines = lines_of(reader, page);
+  TupleBytes tuple;
+  for (std::uint32_t line = 0; line < lines; ++line) {
+    if (find_tuple(reader, page, line, tuple)) {
+      add_tuple(reader, tuple);
     }
   }
 }
 
-void add_visible_tuples(PageGroupReader& reader, Buffer buffer, Page page, bool all_visible) {
+void add_visible_tuples(PageGroupReader& reader, Buffer buffer, PageBytes page, bool all_visible) {
   const BlockNumber block = BufferGetBlockNumber(buffer);
-  const OffsetNumber lines = PageGetMaxOffsetNumber(page);
-  for (OffsetNumber line = FirstOffsetNumber; line <= lines; ++line) {
-    ItemId item = PageGetItemId(page, line);
-    if (!ItemIdIsNormal(item)) {
+  const std::uint32_t lines = lines_of(reader, page);
+  TupleBytes found;
+  for (std::uint32_t line = 0; line < lines; ++line) {
+    if (!find_tuple(reader, page, line, found)) {
       continue;
     }
     HeapTupleData tuple;
     tuple.t_tableOid = RelationGetRelid(reader.relation);
-    tuple.t_data = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item));
-    tuple.t_len = ItemIdGetLength(item);
-    ItemPointerSet(&tuple.t_self, block, line);
+    tuple.t_data = reinterpret_cast<HeapTupleHeader>(const_cast<std::uint8_t*>(found.data));
+    tuple.t_len = found.length;
+    ItemPointerSet(&tuple.t_self, block, static_cast<OffsetNumber>(line + FirstOffsetNumber));
     const bool visible =
         all_visible || HeapTupleSatisfiesVisibility(&tuple, reader.snapshot, buffer);
     HeapCheckForSerializableConflictOut(visible, reader.relation, &tuple, buffer, reader.snapshot);
     if (visible) {
-      add_tuple(reader, page, item);
+      add_tuple(reader, found);
     }
   }
 }
@@ -102,9 +129,9 @@ void add_page(PageGroupReader& reader, Buffer buffer) {
     // A standby cannot trust the page's flag; see heapgetpage().
     const bool all_visible = PageIsAllVisible(page) && !reader.snapshot->takenDuringRecovery;
     if (all_visible && !CheckForSerializableConflictOutNeeded(reader.relation, reader.snapshot)) {
-      add_all_tuples(reader, page);
+      add_all_tuples(reader, bytes_of(page));
     } else {
-      add_visible_tuples(reader, buffer, page, all_visible);
+      add_visible_tuples(reader, buffer, bytes_of(page), all_visible);
     }
   }
   PG_CATCH();

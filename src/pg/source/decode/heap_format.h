@@ -12,6 +12,17 @@ namespace sluice::pg {
 
 static_assert(std::endian::native == std::endian::little, "varlena headers are read little-endian");
 
+/// Source: PostgreSQL's storage/bufpage.h and storage/itemid.h. A line pointer has, from its least
+/// significant bit on, the tuple's offset (15 bits), the line's state (2), the tuple's length (15).
+inline constexpr std::size_t kPageHeaderBytes = 24;
+inline constexpr std::size_t kLinesEndOffset = 12;  // pd_lower
+inline constexpr std::size_t kLineBytes = 4;
+inline constexpr std::uint32_t kLineOffsetMask = 0x7FFF;
+inline constexpr int kLineStateShift = 15;
+inline constexpr std::uint32_t kLineStateMask = 3;
+inline constexpr std::uint32_t kLineNormal = 1;
+inline constexpr int kLineLengthShift = 17;
+
 /// Source: PostgreSQL's access/htup_details.h.
 inline constexpr std::size_t kInfomask2Offset = 18;
 inline constexpr std::size_t kInfomaskOffset = 20;
