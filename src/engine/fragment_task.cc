@@ -102,7 +102,7 @@ void FragmentTask::end_current() {
 
 bool FragmentTask::guarded(const PipelineSpec& spec) const {
   for (const PlanNode* join : spec.guards) {
-    if (blocking_.at(join->id).build->empty()) {
+    if (blocking_.at(join->id).build->joins_nothing()) {
       return true;
     }
   }
@@ -115,7 +115,7 @@ std::size_t FragmentTask::first_live_operator(const PipelineSpec& spec) const {
   for (std::size_t i = spec.operators.size(); i > 0; --i) {
     const PlanNode& node = *spec.operators[i - 1];
     if (node.as<plan::HashJoinSpec>() != nullptr && blocking_.contains(node.id) &&
-        blocking_.at(node.id).build->empty()) {
+        blocking_.at(node.id).build->joins_nothing()) {
       return i;
     }
   }

@@ -25,17 +25,20 @@ class HashBuildSink final : public Sink {
   [[nodiscard]] SinkState consume(const vector::Batch& batch) override;
   [[nodiscard]] SinkState finish() override;
   [[nodiscard]] const JoinTable& table() const noexcept;
-  /// No build row can match: the probe side need not run.
-  [[nodiscard]] bool empty() const noexcept;
+  /// No row can come out of the join: the probe side need not run.
+  [[nodiscard]] bool joins_nothing() const noexcept;
 
  private:
+  bool needs_rows_;
   std::unique_ptr<JoinTable> table_;
   base::MemoryBudget& budget_;
   NodeCounters& counters_;
 };
 
-/// Probes a finished table; hands out spec.outputs of the matches that pass the residual conjuncts,
-/// up to kBatchRowsMax a batch, without dropping any when one probe row has more matches than that.
+/// Probes a finished table; hands out spec.outputs of the matches and of what the join's type adds
+/// or makes of them, up to kBatchRowsMax a batch, without dropping any when one probe row has more
+/// matches than that.
+/// Pre: the table is finished when the operator is made.
 class HashProbeOperator final : public Operator {
  public:
   HashProbeOperator(const plan::HashJoinSpec& spec, const std::vector<plan::DataType>& probe_types,
@@ -43,6 +46,7 @@ class HashProbeOperator final : public Operator {
                     base::MemoryBudget& budget, NodeCounters& counters);
   ~HashProbeOperator() override;
   [[nodiscard]] OperatorState process(const vector::Batch& in, vector::Batch& out) override;
+  [[nodiscard]] OperatorState flush(vector::Batch& out) override;
 
  private:
   struct Impl;

@@ -12,6 +12,7 @@ namespace {
 using namespace testing;  // NOLINT(google-build-using-namespace)
 using plan::DataType;
 using plan::Expr;
+using plan::JoinType;
 using plan::TypeKind;
 using vector::Batch;
 
@@ -33,7 +34,9 @@ struct JoinCase {
     return result;
   }
   void output_all() {
-    for (std::uint32_t c = 0; c < probe_types.size() + build_types.size(); ++c) {
+    const std::size_t build_columns = plan::only_tests_probe(spec.type) ? 0 : build_types.size();
+    spec.outputs.clear();
+    for (std::uint32_t c = 0; c < probe_types.size() + build_columns; ++c) {
       spec.outputs.push_back(c);
     }
   }
@@ -42,26 +45,60 @@ struct JoinCase {
 using Residual = bool (*)(const Row& joined);
 bool always(const Row& /*joined*/) { return true; }
 
+constexpr JoinType kJoinTypes[] = {JoinType::kInner, JoinType::kLeft, JoinType::kRight,
+                                   JoinType::kFull,  JoinType::kSemi, JoinType::kAnti};
+
+bool keys_match(const JoinCase& join, const Row& probe, const Row& build) {
+  for (std::size_t k = 0; k < join.spec.probe_keys.size(); ++k) {
+    const Value& left = probe[join.spec.probe_keys[k]];
+    const Value& right = build[join.spec.build_keys[k]];
+    if (left.null || right.null ||
+        !reference_equal(join.probe_types[join.spec.probe_keys[k]], left, right)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Row concatenated(Row probe, const Row& build) {
+  probe.insert(probe.end(), build.begin(), build.end());
+  return probe;
+}
+
 Rows reference_join(const JoinCase& join, Residual residual) {
   Rows result;
+  const auto add = [&](const Row& probe, const Row& build) {
+    const Row joined = concatenated(probe, build);
+    Row out;
+    for (const std::uint32_t output : join.spec.outputs) {
+      out.push_back(joined[output]);
+    }
+    result.push_back(std::move(out));
+  };
+  const Row no_probe(join.probe_types.size(), null_value());
+  const Row no_build(join.build_types.size(), null_value());
+  std::vector<bool> build_matched(join.build.size(), false);
   for (const Row& probe : join.probe) {
-    for (const Row& build : join.build) {
-      bool matches = true;
-      for (std::size_t k = 0; k < join.spec.probe_keys.size(); ++k) {
-        const Value& left = probe[join.spec.probe_keys[k]];
-        const Value& right = build[join.spec.build_keys[k]];
-        matches &= !left.null && !right.null &&
-                   reference_equal(join.probe_types[join.spec.probe_keys[k]], left, right);
+    bool matched = false;
+    for (std::size_t i = 0; i < join.build.size(); ++i) {
+      const Row& build = join.build[i];
+      if (!keys_match(join, probe, build) || !residual(concatenated(probe, build))) {
+        continue;
       }
-      Row joined = probe;
-      joined.insert(joined.end(), build.begin(), build.end());
-      if (matches && residual(joined)) {
-        Row out;
-        for (const std::uint32_t output : join.spec.outputs) {
-          out.push_back(joined[output]);
-        }
-        result.push_back(std::move(out));
+      if (!plan::only_tests_probe(join.spec.type)) {
+        add(probe, build);
       }
+      matched = true;
+      build_matched[i] = true;
+    }
+    if (matched ? join.spec.type == JoinType::kSemi
+                : plan::extends_probe(join.spec.type) || join.spec.type == JoinType::kAnti) {
+      add(probe, no_build);
+    }
+  }
+  for (std::size_t i = 0; i < join.build.size() && plan::extends_build(join.spec.type); ++i) {
+    if (!build_matched[i]) {
+      add(no_probe, join.build[i]);
     }
   }
   return result;
@@ -70,7 +107,7 @@ Rows reference_join(const JoinCase& join, Residual residual) {
 struct JoinRun {
   Rows rows;
   NodeCounters counters;
-  bool build_empty = false;
+  bool joins_nothing = false;
   std::uint32_t largest_batch = 0;
 };
 
@@ -80,12 +117,12 @@ JoinRun run_join(const JoinCase& join, RandomRows& random,
   base::MemoryBudget budget(budget_bytes);
   {
     HashBuildSink build(join.spec, join.build_types, budget, run.counters);
-    HashProbeOperator probe(join.spec, join.probe_types, join.build_types, build.table(), budget,
-                            run.counters);
     for_batches(join.build_types, join.build, random,
                 [&](const Batch& batch) { EXPECT_EQ(build.consume(batch), SinkState::kAccepted); });
     EXPECT_EQ(build.finish(), SinkState::kAccepted);
-    run.build_empty = build.empty();
+    run.joins_nothing = build.joins_nothing();
+    HashProbeOperator probe(join.spec, join.probe_types, join.build_types, build.table(), budget,
+                            run.counters);
     for_batches(join.probe_types, join.probe, random, [&](const Batch& batch) {
       OperatorState state = OperatorState::kHaveMore;
       while (state == OperatorState::kHaveMore) {
@@ -96,6 +133,13 @@ JoinRun run_join(const JoinCase& join, RandomRows& random,
       }
       EXPECT_EQ(state, OperatorState::kNeedInput);
     });
+    OperatorState state = OperatorState::kHaveMore;
+    while (state == OperatorState::kHaveMore) {
+      Batch out;
+      state = probe.flush(out);
+      run.largest_batch = std::max(run.largest_batch, out.count());
+      read_batch(out, run.rows);
+    }
     EXPECT_GE(run.counters.memory_bytes_peak, budget.used_bytes());
   }
   EXPECT_EQ(budget.used_bytes(), 0U);
@@ -123,16 +167,20 @@ TEST(HashJoin, AgreesWithNestedLoopsForEveryKeyType) {
       join.build_types = {key, DataType::of(TypeKind::kInt64), DataType::of(TypeKind::kBpchar)};
       join.probe = random.rows(join.probe_types, 400, {.distinct = distinct});
       join.build = random.rows(join.build_types, 200, {.distinct = distinct});
-      join.output_all();
-      expect_join(join, random);
+      for (const JoinType type : kJoinTypes) {
+        join.spec.type = type;
+        join.output_all();
+        expect_join(join, random);
+      }
     }
   }
 }
 
 TEST(HashJoin, AgreesWithNestedLoopsForRandomKeyLists) {
-  for (std::uint64_t seed = 1; seed <= 25; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     RandomRows random(seed);
     JoinCase join;
+    join.spec.type = kJoinTypes[seed % 6];
     join.probe_types = all_types();
     join.build_types = all_types();
     const std::int64_t keys = random.below(4) + 1;
@@ -206,8 +254,11 @@ TEST(HashJoin, OneProbeRowMayHaveMoreMatchesThanABatchHolds) {
     join.build.push_back({of(i % 1000 == 0 ? i : 5), of(i)});
   }
   join.probe = {{of(5)}, {of(6)}, {null_value()}, {of(1000)}, {of(5)}};
-  join.output_all();
-  expect_join(join, random);
+  for (const JoinType type : kJoinTypes) {
+    join.spec.type = type;
+    join.output_all();
+    expect_join(join, random);
+  }
 }
 
 TEST(HashJoin, WithoutKeysIsTheCrossProduct) {
@@ -241,10 +292,16 @@ TEST(HashJoin, ResidualConditionsSeeBothSides) {
           Expr::make_call(plan::Op::kLess, DataType::of(TypeKind::kBool),
                           {Expr::make_column(1, DataType::of(TypeKind::kInt32)),
                            Expr::make_column(3, DataType::of(TypeKind::kInt32))})};
-      join.spec.outputs = {3, 0, 2};
-      expect_join(join, random, [](const Row& joined) {
-        return !joined[1].null && !joined[3].null && joined[1].integer < joined[3].integer;
-      });
+      for (const JoinType type : kJoinTypes) {
+        join.spec.type = type;
+        join.spec.outputs = {3, 0, 2};
+        if (plan::only_tests_probe(type)) {
+          join.spec.outputs = {1, 0};
+        }
+        expect_join(join, random, [](const Row& joined) {
+          return !joined[1].null && !joined[3].null && joined[1].integer < joined[3].integer;
+        });
+      }
     }
   }
 }
@@ -263,6 +320,10 @@ TEST(HashJoin, ResidualThatNothingPassesEndsWithAllRowsSeen) {
   const JoinRun run = run_join(join, random);
   EXPECT_TRUE(run.rows.empty());
   EXPECT_EQ(run.counters.rows_removed, 150'000U);
+  for (const JoinType type : kJoinTypes) {
+    join.spec.type = type;
+    expect_join(join, random, [](const Row& /*joined*/) { return false; });
+  }
 }
 
 TEST(HashJoin, BuildSideOfNullKeysIsEmpty) {
@@ -272,7 +333,7 @@ TEST(HashJoin, BuildSideOfNullKeysIsEmpty) {
     row[0] = null_value();
   }
   const JoinRun run = run_join(join, random);
-  EXPECT_TRUE(run.build_empty);
+  EXPECT_TRUE(run.joins_nothing);
   EXPECT_TRUE(run.rows.empty());
   EXPECT_EQ(run.counters.groups, 0U);
 }
@@ -282,19 +343,44 @@ TEST(HashJoin, EmptySidesGiveNoRows) {
   JoinCase join = foreign_key_join(random, 10, 100);
   JoinCase no_build = join;
   no_build.build.clear();
-  EXPECT_TRUE(run_join(no_build, random).build_empty);
+  EXPECT_TRUE(run_join(no_build, random).joins_nothing);
   EXPECT_TRUE(run_join(no_build, random).rows.empty());
   JoinCase no_probe = join;
   no_probe.probe.clear();
   EXPECT_TRUE(run_join(no_probe, random).rows.empty());
 }
 
+TEST(HashJoin, RowsWithoutAMatchComeOutOfEmptySides) {
+  RandomRows random(12);
+  const JoinCase join = foreign_key_join(random, 2100, 2100);
+  for (const JoinType type : kJoinTypes) {
+    for (const bool build : {true, false}) {
+      for (const bool probe : {true, false}) {
+        JoinCase emptied = join;
+        emptied.spec.type = type;
+        emptied.output_all();
+        if (!build) {
+          emptied.build.clear();
+        }
+        if (!probe) {
+          emptied.probe.clear();
+        }
+        EXPECT_EQ(run_join(emptied, random).joins_nothing, !build && plan::needs_build_rows(type));
+        expect_join(emptied, random);
+      }
+    }
+  }
+}
+
 TEST(HashJoin, NoOutputColumnsStillCountRows) {
   RandomRows random(10);
   JoinCase join = foreign_key_join(random, 100, 3000);
   join.spec.outputs.clear();
-  const JoinRun run = run_join(join, random);
-  EXPECT_EQ(run.rows.size(), reference_join(join, always).size());
+  for (const JoinType type : kJoinTypes) {
+    join.spec.type = type;
+    const JoinRun run = run_join(join, random);
+    EXPECT_EQ(run.rows.size(), reference_join(join, always).size());
+  }
 }
 
 TEST(HashJoin, CountsRowsAndBuildRows) {

@@ -14,10 +14,11 @@
 namespace sluice::engine {
 
 /// Phases:
-///   append()  rows are copied; a row's header holds its hash. Rows with a NULL key are left out.
+///   append()  rows are copied; a row's header holds its hash. Rows with a NULL key are left out,
+///             or kept but never found where the join hands out build rows without a match.
 ///   finish()  the index is made; a row's header now holds the next row of its key, 0 at the end.
 ///   find()    read only.
-/// Without keys all rows form one chain.
+/// Without keys all rows form one chain. Row 0 is a row of NULLs where the join extends probe rows.
 /// Errors: kAbandon when `budget` is gone.
 class JoinTable {
  public:
@@ -46,6 +47,7 @@ class JoinTable {
     std::uint64_t hashes[vector::kBatchRowsMax];
     vector::RowIndex rows[vector::kBatchRowsMax];
   };
+  [[nodiscard]] bool has_null_key(std::uint32_t number) const noexcept;
   void chain_all() noexcept;
   void enter_all();
 
@@ -56,6 +58,7 @@ class JoinTable {
   KeyIndex index_;
   base::Arena arena_;
   AppendScratch* scratch_;
+  bool keeps_null_keys_;
   bool has_duplicates_ = false;
 };
 

@@ -11,15 +11,22 @@ namespace sluice::engine {
 
 enum class OperatorState : std::uint8_t {
   kNeedInput,  // `out` is the last batch for this input (count() may be 0)
-  kHaveMore,   // `out` has rows and the same input has more: call again with it
+  kHaveMore,   // the same input may have more: call again with it (count() may be 0 here, too)
   kDone,       // `out` is the last batch of all: no more input is wanted
 };
 
-/// A streaming operator. A batch that it hands out stays valid until its next process().
+/// A streaming operator. A batch that it hands out stays valid until its next process()
+/// or flush().
 class Operator {
  public:
   virtual ~Operator() = default;
   [[nodiscard]] virtual OperatorState process(const vector::Batch& in, vector::Batch& out) = 0;
+  /// What is handed out after the last input; repeated while kHaveMore. Not called where nobody
+  /// wants more.
+  [[nodiscard]] virtual OperatorState flush(vector::Batch& out) {
+    out = vector::Batch({}, 0);
+    return OperatorState::kNeedInput;
+  }
 };
 
 enum class SinkState : std::uint8_t {

@@ -39,8 +39,13 @@ Pipeline::Advance Pipeline::advance() {
   if (phase_ == Phase::kDraining) {
     // Before the sink finishes: who waits for a stream's end may take it that its scans are closed.
     close();
-    phase_ = Phase::kFinishing;
+    phase_ = Phase::kFlushing;
   }
+  if (phase_ == Phase::kFlushing && flushed_ != stages_.size()) {
+    flush();
+    return offered_ ? offer() : Advance::kProgress;
+  }
+  phase_ = Phase::kFinishing;
   if (sink_.finish() == SinkState::kBlocked) {
     return Advance::kBlocked;
   }
@@ -85,6 +90,16 @@ Pipeline::Advance Pipeline::pull_source() {
   return Advance::kProgress;
 }
 
+void Pipeline::flush() {
+  const std::size_t stage = flushed_;
+  if (stages_[stage]->flush(batches_[stage + 1]) != OperatorState::kHaveMore) {
+    ++flushed_;
+  }
+  if (batches_[stage + 1].count() != 0) {
+    push_from(stage + 1);
+  }
+}
+
 void Pipeline::push_from(std::size_t stage) {
   for (std::size_t i = stage; i < stages_.size(); ++i) {
     const OperatorState state = stages_[i]->process(batches_[i], batches_[i + 1]);
@@ -101,7 +116,10 @@ void Pipeline::push_from(std::size_t stage) {
 
 void Pipeline::no_more_input_below(std::size_t stage) noexcept {
   std::fill(has_more_.begin(), has_more_.begin() + static_cast<std::ptrdiff_t>(stage), false);
-  phase_ = Phase::kDraining;
+  flushed_ = std::max(flushed_, std::min(stage + 1, stages_.size()));
+  if (phase_ == Phase::kRunning) {
+    phase_ = Phase::kDraining;
+  }
 }
 
 /// The topmost operator in the middle of its input, or the number of stages.

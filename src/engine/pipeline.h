@@ -18,8 +18,8 @@ enum class PipelineState : std::uint8_t {
   kFinished,  // the source is closed and the sink finished
 };
 
-/// Phases: running (batches flow), draining (no more input; operators hand out what they hold),
-/// finishing (the source is closed, the sink finishes), finished.
+/// Phases: running (batches flow), draining (no more input), flushing (the source is closed; one
+/// operator after the other hands out what it holds), finishing (the sink finishes), finished.
 /// A batch that the sink refuses stays where it is, and nothing before it moves.
 /// Owns: source and operators. Borrows the sink and the counters.
 class Pipeline {
@@ -40,12 +40,13 @@ class Pipeline {
   [[nodiscard]] bool invariants() const noexcept;
 
  private:
-  enum class Phase : std::uint8_t { kRunning, kDraining, kFinishing, kFinished };
+  enum class Phase : std::uint8_t { kRunning, kDraining, kFlushing, kFinishing, kFinished };
   enum class Advance : std::uint8_t { kProgress, kBlocked };
 
   [[nodiscard]] Advance advance();
   [[nodiscard]] Advance offer();
   [[nodiscard]] Advance pull_source();
+  void flush();
   void push_from(std::size_t stage);
   void no_more_input_below(std::size_t stage) noexcept;
   [[nodiscard]] std::size_t resume_point() const noexcept;
@@ -56,6 +57,7 @@ class Pipeline {
   Sink& sink_;
   std::vector<vector::Batch> batches_;  // batches_[i] goes into stage i, the last one into the sink
   std::vector<bool> has_more_;          // by stage: batches_[i] has more to give
+  std::size_t flushed_ = 0;             // stages that have nothing left to hand out
   bool offered_ = false;                // the last batch waits for the sink
   Phase phase_ = Phase::kRunning;
 };

@@ -78,6 +78,32 @@ class RepeatOperator final : public Operator {
   vector::ColumnView view_;
 };
 
+/// Passes values on and hands out `kept` more after the last one, from `first` on, one a batch.
+class KeepingOperator final : public Operator {
+ public:
+  KeepingOperator(std::int64_t first, int kept) : next_(first), kept_(kept) {}
+  OperatorState process(const Batch& in, Batch& out) override {
+    out = in;
+    return OperatorState::kNeedInput;
+  }
+  OperatorState flush(Batch& out) override {
+    if (kept_ == 0) {
+      out = Batch();
+      return OperatorState::kNeedInput;
+    }
+    value_ = next_++;
+    view_ = {vector::PhysicalType::kInt64, false, &value_, nullptr};
+    out = Batch({&view_, 1}, 1);
+    return --kept_ == 0 ? OperatorState::kNeedInput : OperatorState::kHaveMore;
+  }
+
+ private:
+  std::int64_t next_;
+  int kept_;
+  std::int64_t value_ = 0;
+  vector::ColumnView view_;
+};
+
 class RecordingSink final : public Sink {
  public:
   explicit RecordingSink(std::string& log) : log_(log) {}
@@ -233,6 +259,39 @@ TEST_F(PipelineTest, AnyRefusalsAndStopsGiveTheSameRows) {
     ASSERT_EQ(log_, expected + "source closed;finished;") << "seed " << seed;
     operators_.clear();
   }
+}
+
+TEST_F(PipelineTest, WhatOperatorsKeepFollowsTheInputInTheirOrder) {
+  operators_.push_back(std::make_unique<KeepingOperator>(10, 2));
+  operators_.push_back(std::make_unique<RepeatOperator>(2));
+  operators_.push_back(std::make_unique<KeepingOperator>(20, 1));
+  Pipeline pipeline = make(1);
+  run(pipeline);
+  EXPECT_EQ(log_, "1;1;source closed;10;10;11;11;20;finished;");
+}
+
+TEST_F(PipelineTest, KeptRowsComeWithoutASource) {
+  operators_.push_back(std::make_unique<KeepingOperator>(10, 2));
+  Pipeline pipeline(nullptr, &counters_, std::move(operators_), sink_);
+  run(pipeline);
+  EXPECT_EQ(log_, "10;11;finished;");
+}
+
+TEST_F(PipelineTest, NothingKeptComesOutBelowAnOperatorThatWantsNoMore) {
+  operators_.push_back(std::make_unique<KeepingOperator>(10, 2));
+  operators_.push_back(std::make_unique<RepeatOperator>(1, 1));
+  operators_.push_back(std::make_unique<KeepingOperator>(20, 1));
+  Pipeline pipeline = make(3);
+  run(pipeline);
+  EXPECT_EQ(log_, "1;source closed;20;finished;");
+}
+
+TEST_F(PipelineTest, NothingKeptComesOutOnceTheSinkHasClosed) {
+  operators_.push_back(std::make_unique<KeepingOperator>(10, 3));
+  sink_.closes_at = 11;
+  Pipeline pipeline = make(1);
+  run(pipeline);
+  EXPECT_EQ(log_, "1;source closed;10;11;finished;");
 }
 
 }  // namespace

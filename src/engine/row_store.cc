@@ -228,6 +228,13 @@ ColumnView RowStore::load(std::size_t column, const std::uint32_t* numbers,
   return view;
 }
 
+void RowStore::make_none_null() noexcept {
+  std::memset(bytes_.data() + layout_.null_offset(), 0xff, layout_.null_bytes());
+  for (ColumnTraits& traits : traits_) {
+    traits.may_hold_null = true;
+  }
+}
+
 void RowStore::shrink() noexcept {
   bytes_.shrink((std::size_t{rows_} + 1) * layout_.stride_bytes());
 }

@@ -42,7 +42,7 @@ class LoadedColumn {
 };
 
 /// Copies of rows, numbered from 1 in the order of their arrival.
-/// Shape:  row number 0 exists, is all zero and belongs to nobody: it means "none".
+/// Shape:  row number 0 exists, is all zero (or NULL) and belongs to nobody: it means "none".
 /// Errors: kAbandon when the budget is gone.
 /// Owns:   the rows and the bytes of their long strings. Strings stay where they are as long as
 ///         the store lives; rows move when append() grows the store.
@@ -105,6 +105,8 @@ class RowStore {
                                         std::span<const vector::RowIndex> positions,
                                         LoadedColumn& target) const noexcept;
 
+  /// Makes row 0 a row of NULLs, so that "none" can be loaded like any other.
+  void make_none_null() noexcept;
   /// Gives back memory that is reserved for more rows.
   void shrink() noexcept;
 

@@ -55,7 +55,9 @@ class MeetingChoice {
     best_.probe_keys = join_.probe_keys;
     best_.build_keys = join_.build_keys;
     best_.cost = kMoveCost * (probe_bytes_ + build_bytes_) + kBuildCost * build_bytes_;
-    consider_broadcast();
+    if (!extends_build(join_.type)) {
+      consider_broadcast();
+    }
     consider_where_probe_is();
     consider_where_build_is();
     return best_;
@@ -116,11 +118,14 @@ class MeetingChoice {
   Meeting best_;
 };
 
-/// Where the join shows the columns of its sides; a key is shown wherever its partner is, for they
-/// are equal and hash alike.
+/// Where the join shows the columns of its sides. Where all rows that come out are pairs, a key is
+/// shown wherever its partner is, for they are equal and hash alike.
 ColumnPositions joined_positions(const HashJoinSpec& join, std::size_t probe_columns,
                                  std::size_t build_columns) {
   ColumnPositions positions = positions_of(join.outputs, probe_columns + build_columns);
+  if (join.type != JoinType::kInner) {
+    return positions;
+  }
   for (std::size_t k = 0; k < join.probe_keys.size(); ++k) {
     Columns& probe = positions[join.probe_keys[k]];
     Columns& build = positions[probe_columns + join.build_keys[k]];
@@ -150,10 +155,14 @@ Placed place_join(PlanNode join, Placed probe, Placed build, const JoinCosts& co
   }
   const std::size_t probe_columns = probe.node.output.size();
   const ColumnPositions positions = joined_positions(spec, probe_columns, build.node.output.size());
-  // A joined row is where its probe row was, and where its build row was if that was one seat.
-  std::vector<Distribution> met = std::move(probe.delivered);
+  // A joined row is where its probe row was, and where its build row was if that was one seat. The
+  // NULLs of a row without a match tell nothing.
+  std::vector<Distribution> met;
+  if (!extends_build(spec.type)) {
+    met = std::move(probe.delivered);
+  }
   for (Distribution& hashed : build.delivered) {
-    if (hashed.kind == DistributionKind::kHashed) {
+    if (hashed.kind == DistributionKind::kHashed && !extends_probe(spec.type)) {
       for (std::uint32_t& key : hashed.keys) {
         key += static_cast<std::uint32_t>(probe_columns);
       }

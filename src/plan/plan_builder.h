@@ -74,8 +74,10 @@ struct JoinKeys {
 };
 
 [[nodiscard]] inline PlanNode build_join(PlanNode probe, PlanNode build, JoinKeys keys,
-                                         std::vector<std::uint32_t> outputs, double rows) {
+                                         std::vector<std::uint32_t> outputs, double rows,
+                                         JoinType type = JoinType::kInner) {
   HashJoinSpec join;
+  join.type = type;
   join.probe_keys = std::move(keys.probe);
   join.build_keys = std::move(keys.build);
   join.outputs = std::move(outputs);

@@ -38,8 +38,8 @@ class PlanSimulator {
       return exchanged(node, *exchange, seat);
     }
     SimulatedRows input = evaluate(node.inputs[0], seat);
-    if (const auto* join = node.as<HashJoinSpec>()) {
-      return joined(*join, input, evaluate(node.inputs[1], seat));
+    if (node.as<HashJoinSpec>() != nullptr) {
+      return joined(node, input, evaluate(node.inputs[1], seat));
     }
     if (const auto* filter = node.as<FilterSpec>()) {
       return filtered(filter->conjuncts, std::move(input));
@@ -106,26 +106,54 @@ class PlanSimulator {
     return (word ^ word >> 29) * 0xBF58476D1CE4E5B9 >> 20;
   }
 
-  [[nodiscard]] static SimulatedRows joined(const HashJoinSpec& join, const SimulatedRows& probe,
+  [[nodiscard]] static bool keys_match(const HashJoinSpec& join, const SimulatedRow& probe,
+                                       const SimulatedRow& build) {
+    for (std::size_t k = 0; k < join.probe_keys.size(); ++k) {
+      const SimulatedValue& key = probe[join.probe_keys[k]];
+      if (!key.has_value() || key != build[join.build_keys[k]]) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  [[nodiscard]] static SimulatedRow joined_row(const HashJoinSpec& join, SimulatedRow probe,
+                                               const SimulatedRow& build) {
+    probe.insert(probe.end(), build.begin(), build.end());
+    SimulatedRow row;
+    for (const std::uint32_t output : join.outputs) {
+      row.push_back(probe[output]);
+    }
+    return row;
+  }
+
+  [[nodiscard]] static SimulatedRows joined(const PlanNode& node, const SimulatedRows& probe,
                                             const SimulatedRows& build) {
+    const HashJoinSpec& join = *node.as<HashJoinSpec>();
+    const SimulatedRow no_probe(node.inputs[0].output.size());
+    const SimulatedRow no_build(node.inputs[1].output.size());
+    std::vector<bool> build_matched(build.size(), false);
     SimulatedRows rows;
     for (const SimulatedRow& left : probe) {
-      for (const SimulatedRow& right : build) {
-        bool match = true;
-        for (std::size_t k = 0; k < join.probe_keys.size(); ++k) {
-          const SimulatedValue& key = left[join.probe_keys[k]];
-          match = match && key.has_value() && key == right[join.build_keys[k]];
-        }
-        if (!match) {
+      bool matched = false;
+      for (std::size_t i = 0; i < build.size(); ++i) {
+        if (!keys_match(join, left, build[i])) {
           continue;
         }
-        SimulatedRow both = left;
-        both.insert(both.end(), right.begin(), right.end());
-        SimulatedRow row;
-        for (const std::uint32_t output : join.outputs) {
-          row.push_back(both[output]);
+        if (!only_tests_probe(join.type)) {
+          rows.push_back(joined_row(join, left, build[i]));
         }
-        rows.push_back(std::move(row));
+        matched = true;
+        build_matched[i] = true;
+      }
+      if (matched ? join.type == JoinType::kSemi
+                  : extends_probe(join.type) || join.type == JoinType::kAnti) {
+        rows.push_back(joined_row(join, left, no_build));
+      }
+    }
+    for (std::size_t i = 0; i < build.size() && extends_build(join.type); ++i) {
+      if (!build_matched[i]) {
+        rows.push_back(joined_row(join, no_probe, build[i]));
       }
     }
     return rows;

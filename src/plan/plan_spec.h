@@ -49,10 +49,36 @@ struct ProjectSpec {
   friend bool operator==(const ProjectSpec&, const ProjectSpec&) = default;
 };
 
-enum class JoinType : std::uint8_t { kInner = 0 };
+/// What comes out of a join for rows without a match. A match is a pair of rows whose keys are
+/// equal and that passes all residual conjuncts.
+enum class JoinType : std::uint8_t {
+  kInner = 0,  // nothing
+  kLeft = 1,   // probe rows, with NULLs for the build columns
+  kRight = 2,  // build rows, with NULLs for the probe columns
+  kFull = 3,   // both
+  kSemi = 4,   // nothing, and of a probe row with matches just the row itself, once
+  kAnti = 5,   // probe rows; and nothing for those with matches
+};
+
+/// Whether probe (build) rows without a match come out with NULLs.
+[[nodiscard]] constexpr bool extends_probe(JoinType type) noexcept {
+  return type == JoinType::kLeft || type == JoinType::kFull;
+}
+[[nodiscard]] constexpr bool extends_build(JoinType type) noexcept {
+  return type == JoinType::kRight || type == JoinType::kFull;
+}
+/// Whether probe rows come out as they are, or do not.
+[[nodiscard]] constexpr bool only_tests_probe(JoinType type) noexcept {
+  return type == JoinType::kSemi || type == JoinType::kAnti;
+}
+/// Whether nothing comes out where there are no build rows.
+[[nodiscard]] constexpr bool needs_build_rows(JoinType type) noexcept {
+  return type == JoinType::kInner || type == JoinType::kRight || type == JoinType::kSemi;
+}
 
 /// inputs[0] probes, inputs[1] is built. Keys compare with SQL's =: NULL matches nothing.
-/// Output: `outputs`, indexes into (probe columns, build columns).
+/// Output: `outputs`, indexes into (probe columns, build columns); probe columns only where
+/// only_tests_probe().
 struct HashJoinSpec {
   JoinType type = JoinType::kInner;
   std::vector<std::uint32_t> probe_keys;

@@ -150,11 +150,29 @@ std::string exchange_name(ExchangeKind kind) {
   return "Exchange";
 }
 
+std::string join_name(JoinType type) {
+  switch (type) {
+    case JoinType::kInner:
+      break;
+    case JoinType::kLeft:
+      return "Hash Left Join";
+    case JoinType::kRight:
+      return "Hash Right Join";
+    case JoinType::kFull:
+      return "Hash Full Join";
+    case JoinType::kSemi:
+      return "Hash Semi Join";
+    case JoinType::kAnti:
+      return "Hash Anti Join";
+  }
+  return "Hash Join";
+}
+
 struct OperatorName {
   std::string operator()(const ScanSpec& /*scan*/) const { return "Seq Scan"; }
   std::string operator()(const FilterSpec& /*filter*/) const { return "Filter"; }
   std::string operator()(const ProjectSpec& /*project*/) const { return "Project"; }
-  std::string operator()(const HashJoinSpec& /*join*/) const { return "Hash Join"; }
+  std::string operator()(const HashJoinSpec& join) const { return join_name(join.type); }
   std::string operator()(const AggregateSpec& aggregate) const { return aggregate_name(aggregate); }
   std::string operator()(const TopKSpec& /*top_k*/) const { return "Top-K"; }
   std::string operator()(const LimitSpec& /*limit*/) const { return "Limit"; }

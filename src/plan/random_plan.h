@@ -161,13 +161,15 @@ class RandomPlan {
     if (keys.probe.empty()) {
       return probe;
     }
-    const auto columns = static_cast<std::uint32_t>(probe.output.size() + build.output.size());
+    const JoinType type = below(2) == 0 ? JoinType::kInner : static_cast<JoinType>(below(6));
+    const auto columns = static_cast<std::uint32_t>(
+        probe.output.size() + (only_tests_probe(type) ? 0 : build.output.size()));
     std::vector<std::uint32_t> outputs;
     for (std::uint32_t i = 1 + below(5); i > 0; --i) {
       outputs.push_back(below(columns));
     }
     return build_join(std::move(probe), std::move(build), std::move(keys), std::move(outputs),
-                      rows());
+                      rows(), type);
   }
 
   std::mt19937_64 random_;

@@ -79,6 +79,8 @@ class DeadlockRules {
     require(node.inputs.size() == 2, "a join without two sides", node);
     validate_fragment(node.inputs[0]);
     if (is_exchange(node.inputs[1], ExchangeKind::kBroadcast)) {
+      require(!extends_build(node.as<HashJoinSpec>()->type),
+              "a broadcast build side whose rows come out of the join", node);
       return validate_exchange(node.inputs[1]);
     }
     validate_fragment(node.inputs[1]);
