@@ -1,19 +1,18 @@
-// A ring whose other side is hostile: honest records, then edits of its bytes, headers and positions
-// between any two steps of the reader and the writer. Both may refuse by kCorrupt (or, a message
-// longer than its budget, kAbandon), must not touch a byte outside the ring, and keep their
-// invariants.
+// A ring whose other side is hostile: honest records, and edits of its bytes, headers and positions
+// between any two steps of the reader and the writer. Both may refuse by kCorrupt (or, for a
+// message longer than its budget, kAbandon); they must not touch a byte outside the ring.
 //
 // Input: a byte for the ring's size, a byte for what the positions are when both ends attach, then
 // steps of an opcode and its operands.
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <span>
 
 #include "base/error.h"
+#include "base/fuzz_input.h"
 #include "base/memory_budget.h"
 #include "exchange/message_buffer.h"
 #include "exchange/test_ring.h"
@@ -21,36 +20,14 @@
 namespace sluice::exchange {
 namespace {
 
+using base::fuzz_require;
+using base::FuzzInput;
+
 constexpr std::size_t kStepsMax = 200;
-
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : rest_(data, size) {}
-  [[nodiscard]] bool empty() const noexcept { return rest_.empty(); }
-  /// Units: bytes, 1 to 8, least significant first; zero where the input has ended.
-  std::uint64_t number(std::size_t bytes) noexcept {
-    std::uint64_t value = 0;
-    const std::size_t count = bytes < rest_.size() ? bytes : rest_.size();
-    if (count != 0) {
-      std::memcpy(&value, rest_.data(), count);
-    }
-    rest_ = rest_.subspan(count);
-    return value;
-  }
-
- private:
-  std::span<const std::uint8_t> rest_;
-};
-
-void require(bool condition) noexcept {
-  if (!condition) {
-    std::abort();
-  }
-}
 
 class HostileRing {
  public:
-  explicit HostileRing(Input& input)
+  explicit HostileRing(FuzzInput& input)
       : ring_(std::size_t{64} << input.number(1) % 6),
         record_bytes_max_(ring_record_bytes_max(ring_.memory().bytes.size())),
         budget_(std::size_t{1} << 16),
@@ -67,7 +44,7 @@ class HostileRing {
   }
 
   /// Errors: whatever the reader refuses.
-  void step(Input& input) {
+  void step(FuzzInput& input) {
     const std::uint64_t opcode = input.number(1);
     switch (opcode % 8) {
       case 0:
@@ -87,11 +64,11 @@ class HostileRing {
       default:
         edit_bytes(input, opcode >> 3);
     }
-    require(!honest_ || (writer_.invariants() && reader_.invariants()));
+    fuzz_require(!honest_ || (writer_.invariants() && reader_.invariants()));
   }
 
  private:
-  void write(Input& input, std::uint64_t opcode) {
+  void write(FuzzInput& input, std::uint64_t opcode) {
     const std::size_t bytes = input.number(2) % (record_bytes_max_ + 1);
     std::byte* payload = nullptr;
     if (writer_.reserve(bytes, payload) != RingSpace::kGranted) {
@@ -137,7 +114,7 @@ class HostileRing {
     }
   }
 
-  void edit_position(Input& input, std::uint64_t choice) {
+  void edit_position(FuzzInput& input, std::uint64_t choice) {
     honest_ = false;
     PhysicalStream& shared = ring_.shared();
     const std::array<SharedWord*, 4> words = {
@@ -153,7 +130,7 @@ class HostileRing {
     }
   }
 
-  void edit_bytes(Input& input, std::uint64_t choice) {
+  void edit_bytes(FuzzInput& input, std::uint64_t choice) {
     honest_ = false;
     const std::size_t bytes = ring_.memory().bytes.size();
     // A record begins at a multiple of 64: half of the edits are of a header's field.
@@ -182,14 +159,14 @@ class HostileRing {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sluice;
-  exchange::Input input(data, size);
+  base::FuzzInput input(data, size);
   exchange::HostileRing ring(input);
   for (std::size_t i = 0; i < exchange::kStepsMax && !input.empty(); ++i) {
     try {
       ring.step(input);
     } catch (const base::Error& error) {
-      exchange::require(error.kind() == base::ErrorKind::kCorrupt ||
-                        error.kind() == base::ErrorKind::kAbandon);
+      base::fuzz_require(error.kind() == base::ErrorKind::kCorrupt ||
+                         error.kind() == base::ErrorKind::kAbandon);
       // The stream would end here; that the next step is as safe is asked for all the same.
     }
   }

@@ -2,17 +2,17 @@
 // column entries and its length. The reader gives a batch that can be read whole, and written as a
 // page again, or throws kCorrupt; a page without edits reads back as it was written.
 //
-// Input: columns and their types, rows, selected rows, then edits, then what the values are made of.
+// Input: columns and their types, rows, selected rows, edits, then what the values are made of.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/fuzz_input.h"
 #include "base/memory_budget.h"
 #include "vector/batch_builder.h"
 #include "vector/page.h"
@@ -20,37 +20,13 @@
 namespace sluice::vector {
 namespace {
 
-void require(bool condition) noexcept {
-  if (!condition) {
-    std::abort();
-  }
+using base::fuzz_require;
+using base::FuzzInput;
+
+std::string read_text(FuzzInput& input) {
+  const auto bytes = input.take(input.byte());
+  return {bytes.begin(), bytes.end()};
 }
-
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : rest_(data, size) {}
-  [[nodiscard]] bool empty() const noexcept { return rest_.empty(); }
-  /// Units: bytes, 1 to 8, least significant first; zero where the input has ended.
-  std::uint64_t number(std::size_t bytes) noexcept {
-    std::uint64_t value = 0;
-    const std::size_t count = bytes < rest_.size() ? bytes : rest_.size();
-    if (count != 0) {
-      std::memcpy(&value, rest_.data(), count);
-    }
-    rest_ = rest_.subspan(count);
-    return value;
-  }
-  std::string text() {
-    const std::size_t wanted = number(1);
-    const std::size_t count = wanted < rest_.size() ? wanted : rest_.size();
-    std::string bytes(reinterpret_cast<const char*>(rest_.data()), count);
-    rest_ = rest_.subspan(count);
-    return bytes;
-  }
-
- private:
-  std::span<const std::uint8_t> rest_;
-};
 
 /// Bytes at a multiple of 16, exactly as many as the page has, so that AddressSanitizer sees every
 /// read outside.
@@ -85,7 +61,7 @@ struct Recipe {
   std::vector<Edit> edits;
 };
 
-Recipe read_recipe(Input& input) {
+Recipe read_recipe(FuzzInput& input) {
   Recipe recipe;
   const std::size_t column_count = input.number(1) % 8;
   for (std::size_t i = 0; i < column_count; ++i) {
@@ -106,9 +82,9 @@ Recipe read_recipe(Input& input) {
 }
 
 /// Values from what is left of the input, over and over: it is short, a page need not be.
-void fill_column(Input& input, ColumnBuffer& column, std::uint32_t rows) {
+void fill_column(FuzzInput& input, ColumnBuffer& column, std::uint32_t rows) {
   const std::uint64_t nulls = input.number(1);
-  const std::string text = input.text();
+  const std::string text = read_text(input);
   for (std::uint32_t row = 0; row < rows; ++row) {
     if (column.type() == PhysicalType::kVarlen) {
       column.set_string(row, text.substr(0, row % 3 == 0 ? text.size() : row % 14));
@@ -148,20 +124,20 @@ std::uint64_t read_all(const Batch& batch) {
 }
 
 void require_equal(const Batch& written, const Batch& read) {
-  require(read.rows() == written.count() && read.columns().size() == written.columns().size());
+  fuzz_require(read.rows() == written.count() && read.columns().size() == written.columns().size());
   for (std::size_t i = 0; i < written.columns().size(); ++i) {
     const ColumnView& from = written.column(i);
     const ColumnView& to = read.column(i);
-    require(from.type == to.type);
+    fuzz_require(from.type == to.type);
     for (std::uint32_t row = 0; row < read.rows(); ++row) {
       const std::uint32_t source = written.row(row);
-      require(from.is_null(source) == to.is_null(row));
+      fuzz_require(from.is_null(source) == to.is_null(row));
       if (from.type == PhysicalType::kVarlen) {
-        require(from.as<StringRef>()[source] == to.as<StringRef>()[row]);
+        fuzz_require(from.as<StringRef>()[source] == to.as<StringRef>()[row]);
       } else {
         const std::size_t width = width_bytes(from.type);
-        require(std::memcmp(from.as<char>() + source * width, to.as<char>() + row * width, width) ==
-                0);
+        fuzz_require(
+            std::memcmp(from.as<char>() + source * width, to.as<char>() + row * width, width) == 0);
       }
     }
   }
@@ -203,7 +179,7 @@ void read_hostile(const Recipe& recipe, const Batch& written) {
   }
 }
 
-void run(Input input) {
+void run(FuzzInput input) {
   const Recipe recipe = read_recipe(input);
   base::MemoryBudget budget(std::size_t{1} << 26);
   BatchBuilder builder(recipe.types, budget);
@@ -224,7 +200,7 @@ void run(Input input) {
   try {
     read_hostile(recipe, written);
   } catch (const base::Error& error) {
-    require(error.kind() == base::ErrorKind::kCorrupt);
+    fuzz_require(error.kind() == base::ErrorKind::kCorrupt);
   }
 }
 
