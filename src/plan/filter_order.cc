@@ -24,22 +24,27 @@ bool may_raise(const Expr& expr) noexcept {
     return false;
   }
   switch (expr.op) {
-    case Op::kEqual:
-    case Op::kNotEqual:
-    case Op::kLess:
-    case Op::kLessEqual:
-    case Op::kGreater:
-    case Op::kGreaterEqual:
-    case Op::kAnd:
-    case Op::kOr:
-    case Op::kNot:
-    case Op::kIsNull:
-    case Op::kIsNotNull:
-    case Op::kIn:
-      return std::ranges::any_of(expr.args, may_raise);
-    default:
+    case Op::kAdd:
+    case Op::kSubtract:
+    case Op::kMultiply:
+    case Op::kNegate:
+      if (expr.type.kind != TypeKind::kDecimal) {
+        return true;
+      }
+      break;
+    case Op::kCast:
+      if (expr.type.kind == TypeKind::kTimestamp) {
+        return true;
+      }
+      break;
+    case Op::kLike:
+    case Op::kNotLike:
+    case Op::kExtractYear:
       return true;
+    default:
+      break;
   }
+  return std::ranges::any_of(expr.args, may_raise);
 }
 
 void order_filters(ScanSpec& scan) {

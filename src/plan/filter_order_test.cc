@@ -56,5 +56,12 @@ TEST(FilterOrder, ArithmeticBelowLogicMayRaise) {
   EXPECT_TRUE(may_raise(Expr::make_call(Op::kNot, kBool, {sum_less(0)})));
 }
 
+TEST(FilterOrder, DecimalArithmeticRaisesNothing) {
+  const DataType money = DataType::decimal(10, 2);
+  const Expr sum =
+      Expr::make_call(Op::kAdd, money, {Expr::make_column(0, money), Expr::make_integer(1, money)});
+  EXPECT_FALSE(may_raise(Expr::make_call(Op::kLess, kBool, {sum, Expr::make_integer(0, money)})));
+}
+
 }  // namespace
 }  // namespace sluice::plan

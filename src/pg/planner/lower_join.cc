@@ -3,29 +3,35 @@
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/lower_plan.h"
 #include "pg/port/types.h"
+#include "plan/filter_order.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <catalog/pg_type.h>
 SLUICE_PG_HEADERS_END
 
+#include <algorithm>
+
 namespace sluice::pg {
 
 namespace {
 
-const char* join_name(JoinType type) {
+/// PostgreSQL's outer side probes, its inner side is built.
+plan::JoinType join_type_of(JoinType type) {
   switch (type) {
+    case JOIN_INNER:
+      return plan::JoinType::kInner;
     case JOIN_LEFT:
-      return "left join";
+      return plan::JoinType::kLeft;
     case JOIN_RIGHT:
-      return "right join";
+      return plan::JoinType::kRight;
     case JOIN_FULL:
-      return "full join";
+      return plan::JoinType::kFull;
     case JOIN_SEMI:
-      return "semi join";
+      return plan::JoinType::kSemi;
     case JOIN_ANTI:
-      return "anti join";
+      return plan::JoinType::kAnti;
     default:
-      return "join of another type";
+      decline(Reason::kJoin, "join of another type");
   }
 }
 
@@ -67,44 +73,29 @@ Keys lower_keys(Lowering& lowering, List* hash_clauses, const Scope& probe, cons
   return keys;
 }
 
-void add_all(Scope& to, const Scope& from) {
+/// `may_be_null`: in rows without a match on that side.
+void add_all(Scope& to, const Scope& from, bool may_be_null = false) {
   for (const ScopeEntry& entry : from.entries()) {
-    to.add(entry.leaf, entry.column);
+    ScopeColumn column = entry.column;
+    column.not_null = column.not_null && !may_be_null;
+    to.add(entry.leaf, column);
   }
 }
 
-}  // namespace
-
-Fragment lower_join(Lowering& lowering, const HashJoin& join, const std::vector<Node*>& leaves) {
-  if (join.join.jointype != JOIN_INNER) {
-    decline(Reason::kJoin, join_name(join.join.jointype));
+/// The conditions of a match. Whether a semi or anti join comes to a pair depends on the order of
+/// its build side, which is not PostgreSQL's.
+std::vector<plan::Expr> lower_residual(Lowering& lowering, const HashJoin& join,
+                                       plan::JoinType type, const Scope& pair) {
+  ExprLowering exprs(lowering, pair);
+  std::vector<plan::Expr> residual = exprs.lower_conjuncts(join.join.joinqual);
+  if (plan::only_tests_probe(type) && std::ranges::any_of(residual, plan::may_raise)) {
+    decline(Reason::kJoin, "semi or anti join on a condition that may raise an error");
   }
-  Plan* outer = join.join.plan.lefttree;
-  Plan* inner = join.join.plan.righttree;
-  std::vector<Node*> all = leaves;
-  for (List* part : {join.hashclauses, join.join.joinqual, join.join.plan.qual}) {
-    collect_leaves(reinterpret_cast<Node*>(part), all);
-  }
-  ChildColumns probe =
-      lower_child(lowering, outer, wanted_attributes(all, OUTER_VAR, outer->targetlist));
-  ChildColumns build =
-      lower_child(lowering, inner, wanted_attributes(all, INNER_VAR, inner->targetlist));
+  return residual;
+}
 
-  const Scope probe_scope = scope_over_child(all, OUTER_VAR, probe);
-  const Scope build_scope = scope_over_child(all, INNER_VAR, build);
-  Keys keys = lower_keys(lowering, join.hashclauses, probe_scope, build_scope);
-  plan::HashJoinSpec spec;
-  spec.probe_keys = append_columns(probe.node, std::move(keys.probe));
-  spec.build_keys = append_columns(build.node, std::move(keys.build));
-
-  Scope joined = probe_scope;
-  add_all(joined, scope_over_child(all, INNER_VAR, build,
-                                   static_cast<std::uint32_t>(probe.node.output.size())));
-  ExprLowering exprs(lowering, joined);
-  spec.residual = exprs.lower_conjuncts(join.join.joinqual);
-  for (plan::Expr& conjunct : exprs.lower_conjuncts(join.join.plan.qual)) {
-    spec.residual.push_back(std::move(conjunct));
-  }
+/// The columns that come out of the join for `leaves`.
+Fragment shown(plan::HashJoinSpec& spec, const Scope& joined, const std::vector<Node*>& leaves) {
   Fragment fragment;
   for (Node* leaf : leaves) {
     ScopeColumn column = *joined.find(leaf);
@@ -115,10 +106,60 @@ Fragment lower_join(Lowering& lowering, const HashJoin& join, const std::vector<
     column.column = static_cast<std::uint32_t>(spec.outputs.size() - 1);
     fragment.scope.add(leaf, column);
   }
+  return fragment;
+}
+
+bool reads_inner(const std::vector<Node*>& leaves) {
+  return std::ranges::any_of(leaves, [](const Node* leaf) {
+    return IsA(leaf, Var) && reinterpret_cast<const Var*>(leaf)->varno == INNER_VAR;
+  });
+}
+
+}  // namespace
+
+Fragment lower_join(Lowering& lowering, const HashJoin& join, const std::vector<Node*>& leaves) {
+  const plan::JoinType type = join_type_of(join.join.jointype);
+  Plan* outer = join.join.plan.lefttree;
+  Plan* inner = join.join.plan.righttree;
+  std::vector<Node*> outside = leaves;  // of the join: what it hands out
+  collect_leaves(reinterpret_cast<Node*>(join.join.plan.qual), outside);
+  if (plan::only_tests_probe(type) && reads_inner(outside)) {
+    decline(Reason::kJoin, "columns of the inner side of a semi or anti join");
+  }
+  std::vector<Node*> all = outside;
+  for (List* part : {join.hashclauses, join.join.joinqual}) {
+    collect_leaves(reinterpret_cast<Node*>(part), all);
+  }
+  ChildColumns probe =
+      lower_child(lowering, outer, wanted_attributes(all, OUTER_VAR, outer->targetlist));
+  ChildColumns build =
+      lower_child(lowering, inner, wanted_attributes(all, INNER_VAR, inner->targetlist));
+
+  const Scope probe_scope = scope_over_child(all, OUTER_VAR, probe);
+  Keys keys =
+      lower_keys(lowering, join.hashclauses, probe_scope, scope_over_child(all, INNER_VAR, build));
+  plan::HashJoinSpec spec;
+  spec.type = type;
+  spec.probe_keys = append_columns(probe.node, std::move(keys.probe));
+  spec.build_keys = append_columns(build.node, std::move(keys.build));
+
+  const Scope build_scope =
+      scope_over_child(all, INNER_VAR, build, static_cast<std::uint32_t>(probe.node.output.size()));
+  Scope pair;
+  add_all(pair, probe_scope);
+  add_all(pair, build_scope);
+  spec.residual = lower_residual(lowering, join, type, pair);
+  Scope joined;
+  add_all(joined, probe_scope, plan::extends_build(type));
+  add_all(joined, build_scope, plan::extends_probe(type));
+  Fragment fragment = shown(spec, joined, outside);
   std::vector<plan::PlanNode> inputs;
   inputs.push_back(std::move(probe.node));
   inputs.push_back(std::move(build.node));
   fragment.node = make_node(std::move(spec), std::move(inputs), join.join.plan.plan_rows);
+  ExprLowering exprs(lowering, fragment.scope);
+  fragment.node = filtered(std::move(fragment.node), exprs.lower_conjuncts(join.join.plan.qual),
+                           join.join.plan.plan_rows);
   return fragment;
 }
 
