@@ -6,8 +6,8 @@
 namespace sluice::plan {
 
 /// Whether evaluating `expr` for a row may raise a query error: integer and float arithmetic, dates
-/// beyond the timestamps, malformed patterns. Decimals that outgrow their representation abandon the
-/// run, but raise nothing.
+/// that are no timestamps, malformed patterns. Decimals that outgrow their representation abandon
+/// the run, but raise nothing.
 [[nodiscard]] bool may_raise(const Expr& expr) noexcept;
 
 /// Puts the first of the scan's filters, up to the first that may raise, in the order of the last

@@ -6,17 +6,13 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include "plan/plan_spec.h"
+#include "plan/simulated_value.h"
 
 namespace sluice::plan {
-
-using SimulatedValue = std::optional<std::int64_t>;
-using SimulatedRow = std::vector<SimulatedValue>;
-using SimulatedRows = std::vector<SimulatedRow>;
 
 /// Shape: integer columns; the operators and expressions that RandomPlan makes.
 class PlanSimulator {
@@ -163,7 +159,7 @@ class PlanSimulator {
                                               SimulatedRows rows) {
     std::erase_if(rows, [&conjuncts](const SimulatedRow& row) {
       return std::any_of(conjuncts.begin(), conjuncts.end(), [&row](const Expr& conjunct) {
-        return value_of(conjunct, row).value_or(0) == 0;
+        return simulated_value(conjunct, row).value_or(0) == 0;
       });
     });
     return rows;
@@ -175,43 +171,11 @@ class PlanSimulator {
     for (const SimulatedRow& row : input) {
       SimulatedRow values;
       for (const Expr& expr : project.exprs) {
-        values.push_back(value_of(expr, row));
+        values.push_back(simulated_value(expr, row));
       }
       rows.push_back(std::move(values));
     }
     return rows;
-  }
-
-  [[nodiscard]] static SimulatedValue value_of(const Expr& expr, const SimulatedRow& row) {
-    if (expr.kind == ExprKind::kColumn) {
-      return row[expr.column];
-    }
-    if (expr.kind == ExprKind::kConstant) {
-      return static_cast<std::int64_t>(expr.constant.integer);
-    }
-    const SimulatedValue left = value_of(expr.args[0], row);
-    if (expr.op == Op::kIsNull) {
-      return left.has_value() ? 0 : 1;
-    }
-    const SimulatedValue right = value_of(expr.args[1], row);
-    if (expr.op == Op::kOr) {
-      return left.value_or(0) | right.value_or(0);  // as a condition: NULL is false
-    }
-    if (!left.has_value() || !right.has_value()) {
-      return std::nullopt;
-    }
-    switch (expr.op) {
-      case Op::kAdd:
-        return *left + *right;
-      case Op::kNotEqual:
-        return *left != *right ? 1 : 0;
-      case Op::kLess:
-        return *left < *right ? 1 : 0;
-      case Op::kGreaterEqual:
-        return *left >= *right ? 1 : 0;
-      default:
-        throw std::logic_error("the simulator lacks an operator");
-    }
   }
 
   [[nodiscard]] static SimulatedRows aggregated(const AggregateSpec& aggregate,
