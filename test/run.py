@@ -41,6 +41,15 @@ def server_tests(results, module, all_suites):
         subprocess.run([ROOT / "tools/cluster.sh", "drop", cluster], check=False)
 
 
+def model_checks(results, all_bounds):
+    """The Spin models: every configuration and every mutation is a case."""
+    report = WORK / "models.xml"
+    report.unlink(missing_ok=True)
+    _, log = step(None, "models", [PYTHON, "test/models/run.py", f"--junit={report}",
+                                   *(["--all"] if all_bounds else [])])
+    results.add_junit("models", report, log)
+
+
 def regress_tests(results, suite, runner, environment):
     """Counts pg_regress's lines: `test name ... ok` or `... FAILED`."""
     ok, log = step(None, suite, [runner], env=environment)
@@ -69,6 +78,7 @@ def main():
     WORK.mkdir(exist_ok=True)
     results = Results()
     check_sources(results)
+    model_checks(results, arguments.all)
     if build(results, "gcc", WORK / "gcc"):
         unit_tests(results, "gcc", WORK / "gcc")
         server_tests(results, WORK / "gcc/sluice.so", arguments.all)
