@@ -128,11 +128,25 @@ def nothing_left_behind(directory, request):
 def orphaned_segments(directory):
     """Names of the DSM segments made since the cluster started that no process maps any more."""
     marker = (pathlib.Path(tpch.socket_directory(directory)) / "data/postmaster.pid").stat()
-    young = [path.name for path in pathlib.Path("/dev/shm").glob("PostgreSQL.*")
-             if path.stat().st_uid == marker.st_uid and path.stat().st_mtime > marker.st_mtime]
-    mapped = "".join(map(maps_of, (process for process in pathlib.Path("/proc").iterdir()
-                                   if process.name.isdigit()))) if young else ""
-    return [name for name in young if name not in mapped]
+    orphans = None
+    for _ in range(3):  # other servers' segments come and go while we look: what stays, counts
+        young = {path.name for path in pathlib.Path("/dev/shm").glob("PostgreSQL.*")
+                 if is_younger(path, marker)}
+        orphans = young if orphans is None else orphans & young
+        if not orphans:
+            break
+        mapped = "".join(map(maps_of, (process for process in pathlib.Path("/proc").iterdir()
+                                       if process.name.isdigit())))
+        orphans = {name for name in orphans if name not in mapped}
+    return sorted(orphans)
+
+
+def is_younger(path, marker):
+    try:
+        found = path.stat()
+    except OSError:  # gone meanwhile
+        return False
+    return found.st_uid == marker.st_uid and found.st_mtime > marker.st_mtime
 
 
 def maps_of(process):
