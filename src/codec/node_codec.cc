@@ -121,7 +121,7 @@ ScanSpec decode_scan(ByteReader& in) {
 
 HashJoinSpec decode_join(ByteReader& in) {
   HashJoinSpec join;
-  join.type = in.enumerator(plan::JoinType::kAnti);
+  join.type = in.enumerator(plan::JoinType::kRightAnti);
   join.probe_keys = in.columns();
   join.build_keys = in.columns();
   join.residual = decode_exprs(in);

@@ -97,6 +97,10 @@ struct HashProbeOperator::Impl {
   [[nodiscard]] std::uint32_t collect(const Batch& in, bool matched) noexcept;
   void hand_on_tested(const Batch& in, Batch& out);
   void hand_on_unmatched(const Batch& in, Batch& out);
+  void mark_next(const Batch& in);
+  [[nodiscard]] bool is_matched(std::uint32_t number) const noexcept {
+    return (build_matched[number / 64] >> (number % 64) & 1) != 0;
+  }
   void flush_build(Batch& out);
 
   [[nodiscard]] std::span<const RowIndex> filter(const Batch& in, bool in_place, std::uint32_t rows,
@@ -162,7 +166,7 @@ HashProbeOperator::Impl::Impl(const plan::HashJoinSpec& spec_in,
   for (const std::uint32_t output : spec.outputs) {
     columns.at(output).in_output = true;
   }
-  if (plan::extends_build(spec.type)) {
+  if (plan::keeps_build(spec.type)) {
     build_matched = arena.allocate_array<std::uint64_t>(table.rows() / 64 + 1);
     std::ranges::fill(build_matched, 0U);
   }
@@ -319,13 +323,33 @@ void HashProbeOperator::Impl::hand_on_unmatched(const Batch& in, Batch& out) {
   emit(in, true, false, in.rows(), {scratch.passed, count}, out);
 }
 
-// The next build rows without a match, with NULLs for the probe columns.
+// Marks the matches of the input; nothing comes out yet. Where all rows of a key match, its first
+// row tells whether the others are marked already.
+void HashProbeOperator::Impl::mark_next(const Batch& in) {
+  if (residual.empty()) {
+    for (std::uint32_t i = 0; i < matches; ++i) {
+      for (std::uint32_t number = scratch.heads[i]; number != 0 && !is_matched(number);
+           number = table.next(number)) {
+        build_matched[number / 64] |= std::uint64_t{1} << (number % 64);
+      }
+    }
+    matches = 0;
+    return;
+  }
+  for (int round = 0; round < kEmptyRoundsMax && matches != 0; ++round) {
+    const std::uint32_t pairs = pair_up();
+    note_matches(false, filter(in, false, pairs, {all_rows(), pairs}));
+  }
+}
+
+// The next build rows that come out after the input: those without a match, with NULLs for the
+// probe columns, or those that the join's type asks for.
 void HashProbeOperator::Impl::flush_build(Batch& out) {
   std::uint32_t count = 0;
   while (flushed < table.rows() && count < kBatchRowsMax) {
     const std::uint32_t number = ++flushed;
     scratch.number_at[count] = number;
-    count += (build_matched[number / 64] >> (number % 64) & 1) == 0 ? 1 : 0;
+    count += is_matched(number) == (spec.type == plan::JoinType::kRightSemi) ? 1 : 0;
   }
   // One row of NULLs, gathered for every position.
   std::fill_n(scratch.source_at, count, RowIndex{0});
@@ -396,7 +420,7 @@ void HashProbeOperator::Impl::note_matches(bool in_place,
       scratch.matched[in_place ? position : scratch.source_at[position]] = true;
     }
   }
-  if (plan::extends_build(spec.type)) {
+  if (plan::keeps_build(spec.type)) {
     for (const RowIndex position : positions) {
       const std::uint32_t number = scratch.number_at[position];
       build_matched[number / 64] |= std::uint64_t{1} << (number % 64);
@@ -468,6 +492,10 @@ OperatorState HashProbeOperator::process(const Batch& in, Batch& out) {
     } else {
       out = Batch(impl.output_views, 0);
     }
+  } else if (plan::only_tests_build(impl.spec.type)) {
+    impl.mark_next(in);
+    ends = impl.matches == 0;
+    out = Batch(impl.output_views, 0);
   } else if (impl.stage == ProbeStage::kUnmatched) {
     impl.hand_on_unmatched(in, out);
     ends = true;
@@ -494,7 +522,7 @@ OperatorState HashProbeOperator::process(const Batch& in, Batch& out) {
 
 OperatorState HashProbeOperator::flush(Batch& out) {
   Impl& impl = *impl_;
-  if (!plan::extends_build(impl.spec.type)) {
+  if (!plan::keeps_build(impl.spec.type)) {
     return Operator::flush(out);
   }
   impl.flush_build(out);

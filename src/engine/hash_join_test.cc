@@ -34,9 +34,11 @@ struct JoinCase {
     return result;
   }
   void output_all() {
-    const std::size_t build_columns = plan::only_tests_probe(spec.type) ? 0 : build_types.size();
+    const std::size_t first = plan::only_tests_build(spec.type) ? probe_types.size() : 0;
+    const std::size_t end =
+        probe_types.size() + (plan::only_tests_probe(spec.type) ? 0 : build_types.size());
     spec.outputs.clear();
-    for (std::uint32_t c = 0; c < probe_types.size() + build_columns; ++c) {
+    for (auto c = static_cast<std::uint32_t>(first); c < end; ++c) {
       spec.outputs.push_back(c);
     }
   }
@@ -45,8 +47,9 @@ struct JoinCase {
 using Residual = bool (*)(const Row& joined);
 bool always(const Row& /*joined*/) { return true; }
 
-constexpr JoinType kJoinTypes[] = {JoinType::kInner, JoinType::kLeft, JoinType::kRight,
-                                   JoinType::kFull,  JoinType::kSemi, JoinType::kAnti};
+constexpr JoinType kJoinTypes[] = {JoinType::kInner,     JoinType::kLeft,     JoinType::kRight,
+                                   JoinType::kFull,      JoinType::kSemi,     JoinType::kAnti,
+                                   JoinType::kRightSemi, JoinType::kRightAnti};
 
 bool keys_match(const JoinCase& join, const Row& probe, const Row& build) {
   for (std::size_t k = 0; k < join.spec.probe_keys.size(); ++k) {
@@ -85,7 +88,7 @@ Rows reference_join(const JoinCase& join, Residual residual) {
       if (!keys_match(join, probe, build) || !residual(concatenated(probe, build))) {
         continue;
       }
-      if (!plan::only_tests_probe(join.spec.type)) {
+      if (!plan::only_tests_probe(join.spec.type) && !plan::only_tests_build(join.spec.type)) {
         add(probe, build);
       }
       matched = true;
@@ -96,8 +99,8 @@ Rows reference_join(const JoinCase& join, Residual residual) {
       add(probe, no_build);
     }
   }
-  for (std::size_t i = 0; i < join.build.size() && plan::extends_build(join.spec.type); ++i) {
-    if (!build_matched[i]) {
+  for (std::size_t i = 0; i < join.build.size() && plan::keeps_build(join.spec.type); ++i) {
+    if (build_matched[i] == (join.spec.type == JoinType::kRightSemi)) {
       add(no_probe, join.build[i]);
     }
   }
@@ -180,7 +183,7 @@ TEST(HashJoin, AgreesWithNestedLoopsForRandomKeyLists) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     RandomRows random(seed);
     JoinCase join;
-    join.spec.type = kJoinTypes[seed % 6];
+    join.spec.type = kJoinTypes[seed % 8];
     join.probe_types = all_types();
     join.build_types = all_types();
     const std::int64_t keys = random.below(4) + 1;
@@ -297,6 +300,8 @@ TEST(HashJoin, ResidualConditionsSeeBothSides) {
         join.spec.outputs = {3, 0, 2};
         if (plan::only_tests_probe(type)) {
           join.spec.outputs = {1, 0};
+        } else if (plan::only_tests_build(type)) {
+          join.spec.outputs = {3, 2};
         }
         expect_join(join, random, [](const Row& joined) {
           return !joined[1].null && !joined[3].null && joined[1].integer < joined[3].integer;

@@ -72,7 +72,7 @@ JoinTable::JoinTable(const plan::HashJoinSpec& spec, const std::vector<plan::Dat
       index_(store_, stored_keys(spec.build_keys, equalities_), budget),
       arena_(budget),
       scratch_(arena_.allocate_array<AppendScratch>(1).data()),
-      keeps_null_keys_(plan::extends_build(spec.type)) {
+      keeps_null_keys_(plan::keeps_build(spec.type) && spec.type != plan::JoinType::kRightSemi) {
   if (plan::extends_probe(spec.type)) {
     store_.make_none_null();
   }

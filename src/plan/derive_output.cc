@@ -60,7 +60,7 @@ Types derive(const ProjectSpec& project, const PlanNode& /*node*/) {
 Types derive(const HashJoinSpec& join, const PlanNode& node) {
   Types types = node.inputs[0].output;
   const Types& build = node.inputs[1].output;
-  require(join.type <= JoinType::kAnti, "unknown join type");
+  require(join.type <= JoinType::kRightAnti, "unknown join type");
   require(!join.probe_keys.empty() && join.probe_keys.size() == join.build_keys.size() &&
               join.probe_keys.size() <= kColumnsMax,
           "join keys do not pair up");
@@ -69,8 +69,11 @@ Types derive(const HashJoinSpec& join, const PlanNode& node) {
         same_representation(type_of(join.probe_keys[k], types), type_of(join.build_keys[k], build)),
         "join keys of different types");
   }
-  if (!only_tests_probe(join.type)) {
-    types.insert(types.end(), build.begin(), build.end());
+  const std::size_t probe_columns = types.size();
+  types.insert(types.end(), build.begin(), build.end());
+  for (const std::uint32_t output : join.outputs) {
+    require(output < probe_columns ? !only_tests_build(join.type) : !only_tests_probe(join.type),
+            "output of the side that a join only tests against");
   }
   return types_of(join.outputs, types);
 }

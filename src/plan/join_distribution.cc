@@ -55,7 +55,7 @@ class MeetingChoice {
     best_.probe_keys = join_.probe_keys;
     best_.build_keys = join_.build_keys;
     best_.cost = kMoveCost * (probe_bytes_ + build_bytes_) + kBuildCost * build_bytes_;
-    if (!extends_build(join_.type)) {
+    if (!keeps_build(join_.type)) {
       consider_broadcast();
     }
     consider_where_probe_is();

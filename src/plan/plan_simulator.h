@@ -136,7 +136,7 @@ class PlanSimulator {
         if (!keys_match(join, left, build[i])) {
           continue;
         }
-        if (!only_tests_probe(join.type)) {
+        if (!only_tests_probe(join.type) && !only_tests_build(join.type)) {
           rows.push_back(joined_row(join, left, build[i]));
         }
         matched = true;
@@ -147,8 +147,8 @@ class PlanSimulator {
         rows.push_back(joined_row(join, left, no_build));
       }
     }
-    for (std::size_t i = 0; i < build.size() && extends_build(join.type); ++i) {
-      if (!build_matched[i]) {
+    for (std::size_t i = 0; i < build.size() && keeps_build(join.type); ++i) {
+      if (build_matched[i] == (join.type == JoinType::kRightSemi)) {
         rows.push_back(joined_row(join, no_probe, build[i]));
       }
     }

@@ -52,12 +52,14 @@ struct ProjectSpec {
 /// What comes out of a join for rows without a match. A match is a pair of rows whose keys are
 /// equal and that passes all residual conjuncts.
 enum class JoinType : std::uint8_t {
-  kInner = 0,  // nothing
-  kLeft = 1,   // probe rows, with NULLs for the build columns
-  kRight = 2,  // build rows, with NULLs for the probe columns
-  kFull = 3,   // both
-  kSemi = 4,   // nothing, and of a probe row with matches just the row itself, once
-  kAnti = 5,   // probe rows; and nothing for those with matches
+  kInner = 0,      // nothing
+  kLeft = 1,       // probe rows, with NULLs for the build columns
+  kRight = 2,      // build rows, with NULLs for the probe columns
+  kFull = 3,       // both
+  kSemi = 4,       // nothing, and of a probe row with matches just the row itself, once
+  kAnti = 5,       // probe rows; and nothing for those with matches
+  kRightSemi = 6,  // as kSemi and kAnti with the sides' parts exchanged
+  kRightAnti = 7,
 };
 
 /// Whether probe (build) rows without a match come out with NULLs.
@@ -67,18 +69,26 @@ enum class JoinType : std::uint8_t {
 [[nodiscard]] constexpr bool extends_build(JoinType type) noexcept {
   return type == JoinType::kRight || type == JoinType::kFull;
 }
-/// Whether probe rows come out as they are, or do not.
+/// Whether probe (build) rows come out as they are, or do not.
 [[nodiscard]] constexpr bool only_tests_probe(JoinType type) noexcept {
   return type == JoinType::kSemi || type == JoinType::kAnti;
 }
+[[nodiscard]] constexpr bool only_tests_build(JoinType type) noexcept {
+  return type == JoinType::kRightSemi || type == JoinType::kRightAnti;
+}
+/// Whether build rows come out after the probe side's end: which ones is known only then, and each
+/// must be in one seat.
+[[nodiscard]] constexpr bool keeps_build(JoinType type) noexcept {
+  return extends_build(type) || only_tests_build(type);
+}
 /// Whether nothing comes out where there are no build rows.
 [[nodiscard]] constexpr bool needs_build_rows(JoinType type) noexcept {
-  return type == JoinType::kInner || type == JoinType::kRight || type == JoinType::kSemi;
+  return !extends_probe(type) && type != JoinType::kAnti;
 }
 
 /// inputs[0] probes, inputs[1] is built. Keys compare with SQL's =: NULL matches nothing.
-/// Output: `outputs`, indexes into (probe columns, build columns); probe columns only where
-/// only_tests_probe().
+/// Output: `outputs`, indexes into (probe columns, build columns); those of one side only where the
+/// join only tests its rows.
 struct HashJoinSpec {
   JoinType type = JoinType::kInner;
   std::vector<std::uint32_t> probe_keys;

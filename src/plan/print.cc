@@ -164,6 +164,10 @@ std::string join_name(JoinType type) {
       return "Hash Semi Join";
     case JoinType::kAnti:
       return "Hash Anti Join";
+    case JoinType::kRightSemi:
+      return "Hash Right Semi Join";
+    case JoinType::kRightAnti:
+      return "Hash Right Anti Join";
   }
   return "Hash Join";
 }

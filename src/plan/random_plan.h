@@ -161,12 +161,13 @@ class RandomPlan {
     if (keys.probe.empty()) {
       return probe;
     }
-    const JoinType type = below(2) == 0 ? JoinType::kInner : static_cast<JoinType>(below(6));
+    const JoinType type = below(2) == 0 ? JoinType::kInner : static_cast<JoinType>(below(8));
     const auto columns = static_cast<std::uint32_t>(
         probe.output.size() + (only_tests_probe(type) ? 0 : build.output.size()));
+    const auto first = static_cast<std::uint32_t>(only_tests_build(type) ? probe.output.size() : 0);
     std::vector<std::uint32_t> outputs;
     for (std::uint32_t i = 1 + below(5); i > 0; --i) {
-      outputs.push_back(below(columns));
+      outputs.push_back(first + below(columns - first));
     }
     return build_join(std::move(probe), std::move(build), std::move(keys), std::move(outputs),
                       rows(), type);

@@ -79,7 +79,7 @@ class DeadlockRules {
     require(node.inputs.size() == 2, "a join without two sides", node);
     validate_fragment(node.inputs[0]);
     if (is_exchange(node.inputs[1], ExchangeKind::kBroadcast)) {
-      require(!extends_build(node.as<HashJoinSpec>()->type),
+      require(!keeps_build(node.as<HashJoinSpec>()->type),
               "a broadcast build side whose rows come out of the join", node);
       return validate_exchange(node.inputs[1]);
     }

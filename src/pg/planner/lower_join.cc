@@ -10,12 +10,13 @@ SLUICE_PG_HEADERS_BEGIN
 SLUICE_PG_HEADERS_END
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::pg {
 
 namespace {
 
-/// PostgreSQL's outer side probes, its inner side is built.
+/// The type where PostgreSQL's outer side probes and its inner side is built.
 plan::JoinType join_type_of(JoinType type) {
   switch (type) {
     case JOIN_INNER:
@@ -35,17 +36,39 @@ plan::JoinType join_type_of(JoinType type) {
   }
 }
 
-/// The keys of both sides, of one type each.
-struct Keys {
-  std::vector<plan::Expr> probe;
-  std::vector<plan::Expr> build;
+/// Which of PostgreSQL's sides has which part.
+struct Roles {
+  plan::JoinType type;
+  Plan* probe;
+  Plan* build;
+  int probe_varno;
+  int build_varno;
 };
 
-/// PostgreSQL writes a hash clause with the probe side (outer) on the left.
-Keys lower_keys(Lowering& lowering, List* hash_clauses, const Scope& probe, const Scope& build) {
+/// PostgreSQL builds the inner side. Of a semi or anti join that is the side which is only tested
+/// against, however large; the engine may build the other one.
+Roles choose_roles(const HashJoin& join) {
+  Plan* outer = join.join.plan.lefttree;
+  Plan* inner = join.join.plan.righttree;
+  const plan::JoinType type = join_type_of(join.join.jointype);
+  if (plan::only_tests_probe(type) && outer->plan_rows < inner->plan_rows) {
+    return {type == plan::JoinType::kSemi ? plan::JoinType::kRightSemi : plan::JoinType::kRightAnti,
+            inner, outer, INNER_VAR, OUTER_VAR};
+  }
+  return {type, outer, inner, OUTER_VAR, INNER_VAR};
+}
+
+/// The keys of both sides, of one type each.
+struct Keys {
+  std::vector<plan::Expr> outer;
+  std::vector<plan::Expr> inner;
+};
+
+/// PostgreSQL writes a hash clause with the outer side on the left.
+Keys lower_keys(Lowering& lowering, List* hash_clauses, const Scope& outer, const Scope& inner) {
   Keys keys;
-  ExprLowering probe_exprs(lowering, probe);
-  ExprLowering build_exprs(lowering, build);
+  ExprLowering outer_exprs(lowering, outer);
+  ExprLowering inner_exprs(lowering, inner);
   for (int i = 0; i < list_length(hash_clauses); ++i) {
     auto* node = static_cast<Node*>(list_nth(hash_clauses, i));
     const auto* clause = reinterpret_cast<const OpExpr*>(node);
@@ -54,8 +77,8 @@ Keys lower_keys(Lowering& lowering, List* hash_clauses, const Scope& probe, cons
         entry->op != plan::Op::kEqual) {
       decline(Reason::kJoin, "key with " + describe_expr(node));
     }
-    plan::Expr left = probe_exprs.lower(static_cast<Node*>(linitial(clause->args))).expr;
-    plan::Expr right = build_exprs.lower(static_cast<Node*>(lsecond(clause->args))).expr;
+    plan::Expr left = outer_exprs.lower(static_cast<Node*>(linitial(clause->args))).expr;
+    plan::Expr right = inner_exprs.lower(static_cast<Node*>(lsecond(clause->args))).expr;
     const auto common = common_type(left.type, right.type);
     if (!common.has_value()) {
       decline(Reason::kJoin,
@@ -67,8 +90,8 @@ Keys lower_keys(Lowering& lowering, List* hash_clauses, const Scope& probe, cons
     if (common->may_overflow && lowering.may_abandon.empty()) {
       lowering.may_abandon = "numeric join key beyond 38 digits";
     }
-    keys.probe.push_back(cast_to(std::move(left), common->type));
-    keys.build.push_back(cast_to(std::move(right), common->type));
+    keys.outer.push_back(cast_to(std::move(left), common->type));
+    keys.inner.push_back(cast_to(std::move(right), common->type));
   }
   return keys;
 }
@@ -84,11 +107,11 @@ void add_all(Scope& to, const Scope& from, bool may_be_null = false) {
 
 /// The conditions of a match. Whether a semi or anti join comes to a pair depends on the order of
 /// its build side, which is not PostgreSQL's.
-std::vector<plan::Expr> lower_residual(Lowering& lowering, const HashJoin& join,
-                                       plan::JoinType type, const Scope& pair) {
+std::vector<plan::Expr> lower_residual(Lowering& lowering, const HashJoin& join, bool only_tests,
+                                       const Scope& pair) {
   ExprLowering exprs(lowering, pair);
   std::vector<plan::Expr> residual = exprs.lower_conjuncts(join.join.joinqual);
-  if (plan::only_tests_probe(type) && std::ranges::any_of(residual, plan::may_raise)) {
+  if (only_tests && std::ranges::any_of(residual, plan::may_raise)) {
     decline(Reason::kJoin, "semi or anti join on a condition that may raise an error");
   }
   return residual;
@@ -118,40 +141,45 @@ bool reads_inner(const std::vector<Node*>& leaves) {
 }  // namespace
 
 Fragment lower_join(Lowering& lowering, const HashJoin& join, const std::vector<Node*>& leaves) {
-  const plan::JoinType type = join_type_of(join.join.jointype);
-  Plan* outer = join.join.plan.lefttree;
-  Plan* inner = join.join.plan.righttree;
+  const Roles roles = choose_roles(join);
+  plan::HashJoinSpec spec;
+  spec.type = roles.type;
+  const bool only_tests = plan::only_tests_probe(spec.type) || plan::only_tests_build(spec.type);
   std::vector<Node*> outside = leaves;  // of the join: what it hands out
   collect_leaves(reinterpret_cast<Node*>(join.join.plan.qual), outside);
-  if (plan::only_tests_probe(type) && reads_inner(outside)) {
+  if (only_tests && reads_inner(outside)) {
     decline(Reason::kJoin, "columns of the inner side of a semi or anti join");
   }
   std::vector<Node*> all = outside;
   for (List* part : {join.hashclauses, join.join.joinqual}) {
     collect_leaves(reinterpret_cast<Node*>(part), all);
   }
-  ChildColumns probe =
-      lower_child(lowering, outer, wanted_attributes(all, OUTER_VAR, outer->targetlist));
-  ChildColumns build =
-      lower_child(lowering, inner, wanted_attributes(all, INNER_VAR, inner->targetlist));
+  const auto lower_side = [&](Plan* side, int varno) {
+    return lower_child(lowering, side, wanted_attributes(all, varno, side->targetlist));
+  };
+  ChildColumns probe = lower_side(roles.probe, roles.probe_varno);
+  ChildColumns build = lower_side(roles.build, roles.build_varno);
 
-  const Scope probe_scope = scope_over_child(all, OUTER_VAR, probe);
-  Keys keys =
-      lower_keys(lowering, join.hashclauses, probe_scope, scope_over_child(all, INNER_VAR, build));
-  plan::HashJoinSpec spec;
-  spec.type = type;
-  spec.probe_keys = append_columns(probe.node, std::move(keys.probe));
-  spec.build_keys = append_columns(build.node, std::move(keys.build));
+  const Scope probe_scope = scope_over_child(all, roles.probe_varno, probe);
+  const Scope build_alone = scope_over_child(all, roles.build_varno, build);
+  const bool swapped = roles.probe_varno == INNER_VAR;
+  Keys keys = lower_keys(lowering, join.hashclauses, swapped ? build_alone : probe_scope,
+                         swapped ? probe_scope : build_alone);
+  if (swapped) {
+    std::swap(keys.outer, keys.inner);
+  }
+  spec.probe_keys = append_columns(probe.node, std::move(keys.outer));
+  spec.build_keys = append_columns(build.node, std::move(keys.inner));
 
-  const Scope build_scope =
-      scope_over_child(all, INNER_VAR, build, static_cast<std::uint32_t>(probe.node.output.size()));
+  const Scope build_scope = scope_over_child(all, roles.build_varno, build,
+                                             static_cast<std::uint32_t>(probe.node.output.size()));
   Scope pair;
   add_all(pair, probe_scope);
   add_all(pair, build_scope);
-  spec.residual = lower_residual(lowering, join, type, pair);
+  spec.residual = lower_residual(lowering, join, only_tests, pair);
   Scope joined;
-  add_all(joined, probe_scope, plan::extends_build(type));
-  add_all(joined, build_scope, plan::extends_probe(type));
+  add_all(joined, probe_scope, plan::extends_build(spec.type));
+  add_all(joined, build_scope, plan::extends_probe(spec.type));
   Fragment fragment = shown(spec, joined, outside);
   std::vector<plan::PlanNode> inputs;
   inputs.push_back(std::move(probe.node));
