@@ -86,6 +86,20 @@ def test_in_is_a_semi_join(tables):
     joined(tables, "select p.id, p.city from people p where p.id in (select person from visits)")
 
 
+def test_join_with_distinct_keys_is_a_semi_join(tables):
+    """PostgreSQL may make the keys of IN's subquery distinct and join with those."""
+    query = ("select p.city, count(*) from people p where p.age < 5 and p.id in "
+             "(select person from visits v where v.cost > 100) group by p.city")
+    joined(tables, query, "Semi Join")
+
+
+def test_join_with_some_distinct_columns_is_none(tables):
+    joined(tables, "select p.id, p.city from people p join "
+                   "(select distinct person, day from visits) v on p.id = v.person")
+    joined(tables, "select p.id, p.city from people p join "
+                   "(select distinct person from visits) v on p.id = v.person")
+
+
 def test_left_join_that_keeps_only_rows_without_a_match(tables):
     joined(tables, "select p.id, p.age from people p left join visits v on p.id = v.person "
                    "where v.person is null")

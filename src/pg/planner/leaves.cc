@@ -14,6 +14,8 @@ SLUICE_PG_HEADERS_BEGIN
 #include <utils/syscache.h>
 SLUICE_PG_HEADERS_END
 
+#include <algorithm>
+
 namespace sluice::pg {
 
 namespace {
@@ -201,6 +203,12 @@ void collect_leaves(Node* expr, std::vector<Node*>& leaves) {
       leaves.push_back(leaf);
     }
   }
+}
+
+bool reads_side(const std::vector<Node*>& leaves, int varno) {
+  return std::ranges::any_of(leaves, [varno](const Node* leaf) {
+    return IsA(leaf, Var) && reinterpret_cast<const Var*>(leaf)->varno == varno;
+  });
 }
 
 Node* replace_leaves(Node* expr, const std::vector<LeafReplacement>& replacements) {

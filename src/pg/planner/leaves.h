@@ -21,6 +21,9 @@ namespace sluice::pg {
 /// Errors: PgError.
 void collect_leaves(Node* expr, std::vector<Node*>& leaves);
 
+/// Whether one of `leaves` is a Var of `varno`.
+[[nodiscard]] bool reads_side(const std::vector<Node*>& leaves, int varno);
+
 /// Shape: `leaf` is a leaf of the node at hand, `by` any expression.
 struct LeafReplacement {
   Node* leaf;

@@ -2,6 +2,7 @@
 #include "pg/planner/decline.h"
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/lower_plan.h"
+#include "pg/planner/semi_join.h"
 #include "pg/port/types.h"
 #include "plan/filter_order.h"
 
@@ -46,16 +47,25 @@ struct Roles {
 };
 
 /// PostgreSQL builds the inner side. Of a semi or anti join that is the side which is only tested
-/// against, however large; the engine may build the other one.
-Roles choose_roles(const HashJoin& join) {
+/// against, however large; the engine builds the smaller one.
+Roles choose_roles(const HashJoin& join, bool tests_outer) {
   Plan* outer = join.join.plan.lefttree;
   Plan* inner = join.join.plan.righttree;
   const plan::JoinType type = join_type_of(join.join.jointype);
-  if (plan::only_tests_probe(type) && outer->plan_rows < inner->plan_rows) {
-    return {type == plan::JoinType::kSemi ? plan::JoinType::kRightSemi : plan::JoinType::kRightAnti,
-            inner, outer, INNER_VAR, OUTER_VAR};
+  if (!plan::only_tests_probe(type)) {
+    return {type, outer, inner, OUTER_VAR, INNER_VAR};
   }
-  return {type, outer, inner, OUTER_VAR, INNER_VAR};
+  Roles roles{type, outer, inner, OUTER_VAR, INNER_VAR};
+  if (tests_outer) {
+    roles = {type, inner, outer, INNER_VAR, OUTER_VAR};
+  }
+  if (roles.probe->plan_rows < roles.build->plan_rows) {
+    std::swap(roles.probe, roles.build);
+    std::swap(roles.probe_varno, roles.build_varno);
+    roles.type =
+        type == plan::JoinType::kSemi ? plan::JoinType::kRightSemi : plan::JoinType::kRightAnti;
+  }
+  return roles;
 }
 
 /// The keys of both sides, of one type each.
@@ -132,22 +142,20 @@ Fragment shown(plan::HashJoinSpec& spec, const Scope& joined, const std::vector<
   return fragment;
 }
 
-bool reads_inner(const std::vector<Node*>& leaves) {
-  return std::ranges::any_of(leaves, [](const Node* leaf) {
-    return IsA(leaf, Var) && reinterpret_cast<const Var*>(leaf)->varno == INNER_VAR;
-  });
-}
-
 }  // namespace
 
-Fragment lower_join(Lowering& lowering, const HashJoin& join, const std::vector<Node*>& leaves) {
-  const Roles roles = choose_roles(join);
+Fragment lower_join(Lowering& lowering, const HashJoin& planned, const std::vector<Node*>& leaves) {
+  std::vector<Node*> outside = leaves;  // of the join: what it hands out
+  collect_leaves(reinterpret_cast<Node*>(planned.join.plan.qual), outside);
+  const std::optional<SemiJoin> semi = as_semi_join(planned, outside);
+  const HashJoin& join = semi.has_value() ? semi->join : planned;
+  const Roles roles = choose_roles(join, semi.has_value() && semi->tests_outer);
   plan::HashJoinSpec spec;
   spec.type = roles.type;
   const bool only_tests = plan::only_tests_probe(spec.type) || plan::only_tests_build(spec.type);
-  std::vector<Node*> outside = leaves;  // of the join: what it hands out
-  collect_leaves(reinterpret_cast<Node*>(join.join.plan.qual), outside);
-  if (only_tests && reads_inner(outside)) {
+  const int tested_varno =
+      plan::only_tests_probe(roles.type) ? roles.build_varno : roles.probe_varno;
+  if (only_tests && reads_side(outside, tested_varno)) {
     decline(Reason::kJoin, "columns of the inner side of a semi or anti join");
   }
   std::vector<Node*> all = outside;
