@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <new>
 
+#include "base/fault_point.h"
+
 namespace sluice::base {
 
 namespace {
@@ -32,6 +34,7 @@ std::byte* Arena::allocate(std::size_t bytes, std::size_t alignment) {
 }
 
 void Arena::add_chunk(std::size_t bytes_min) {
+  SLUICE_FAULT_POINT(kOperatorMemory);
   std::size_t bytes = chunks_.empty() ? kChunkBytesMin : chunks_.back().bytes * 2;
   bytes = std::max(std::min(bytes, kChunkBytesMax), bytes_min);
   chunks_.reserve(chunks_.size() + 1);

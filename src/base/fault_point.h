@@ -20,6 +20,7 @@ namespace sluice::base {
   X(kStreamStart)     /* consumer: before START is stored */                           \
   X(kStreamStarted)   /* consumer: START is stored, the bell not rung */               \
   X(kStreamClose)     /* consumer: before CLOSE is stored */                           \
+  X(kStreamClosed)    /* consumer: CLOSE is stored, the bell not rung */               \
   X(kProcedureStart)  /* producer: START seen, the procedure not run */                \
   X(kOutputOpened)    /* producer: OPEN is stored */                                   \
   X(kRecordReserved)  /* producer: bytes reserved, not committed */                    \
@@ -28,15 +29,15 @@ namespace sluice::base {
   X(kOutputFinish)    /* producer: before EOS is stored */                             \
   X(kOutputAnswer)    /* producer: before CLOSED is stored */                          \
   X(kRecordLeased)    /* consumer: reads a record in place */                          \
-  X(kRecordFreed)     /* consumer: space freed, the bell not rung */                   \
+  X(kRecordFreed)     /* consumer: space freed, the producer's wish not read */        \
   X(kPark)            /* any seat: about to sleep */                                   \
   X(kWoken)           /* any seat: after sleeping */                                   \
   X(kTaskStep)        /* any seat: between two steps of a task */                      \
   X(kScanPage)        /* any seat: before a group of pages is read */                  \
-  X(kOperatorMemory)  /* any seat: an operator asks for memory */                      \
+  X(kOperatorMemory)  /* any seat: an operator's arena or array grows */               \
   X(kEpochAdvance)    /* leader: quiescent, before the epoch grows */                  \
   X(kRowReturned)     /* leader: before a row becomes a slot */                        \
-  X(kQueryClose)      /* leader: before the query is closed */                         \
+  X(kQueryClose)      /* leader: before the query is closed, also by its death */      \
   X(kWorkerLeave)     /* worker: served, before it reports */                          \
   X(kDetoast)         /* any seat: before toasted values are unpacked */               \
   X(kParametersBound) /* leader: run-time constants known, nothing shared yet */       \

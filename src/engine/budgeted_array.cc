@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <utility>
 
+#include "base/fault_point.h"
+
 namespace sluice::engine {
 
 namespace {
@@ -48,6 +50,7 @@ void BudgetedBytes::reserve(std::size_t bytes) {
   if (bytes <= capacity_bytes_) {
     return;
   }
+  SLUICE_FAULT_POINT(kOperatorMemory);
   const std::size_t step =
       capacity_bytes_ < kDoubleUntilBytes ? capacity_bytes_ : capacity_bytes_ / 2;
   const std::size_t roomy = std::max({bytes, capacity_bytes_ + step, kBytesMin});

@@ -3,6 +3,8 @@
 #include <exception>
 #include <utility>
 
+#include "base/fault_point.h"
+
 namespace sluice::engine {
 
 namespace {
@@ -39,6 +41,7 @@ bool Scheduler::step_all(const std::function<bool()>& until) {
   bool progress = false;
   for (std::size_t left = tasks_.size(); left != 0 && !until(); --left) {
     next_ = next_ < tasks_.size() ? next_ : 0;
+    SLUICE_FAULT_POINT(kTaskStep);
     const TaskState state = tasks_[next_]->step(kStepBatchesMax);
     progress = progress || state != TaskState::kBlocked;
     if (state == TaskState::kDone) {

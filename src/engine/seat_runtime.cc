@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "engine/exchange_sink.h"
 #include "engine/fragment_task.h"
 #include "engine/root_output.h"
@@ -45,6 +46,7 @@ SeatRuntime::Impl::Impl(const plan::PlanSpec& plan_in, exchange::Mesh& mesh_in,
       exchanges(plan_in.stream_count, nullptr),
       control(mesh_in, registry),
       scheduler(mesh_in, control, interrupts) {
+  SLUICE_FAULT_POINT(kPlanDecoded);
   SLUICE_CHECK(options.counters.size() >= plan.node_count, "fewer counters than plan nodes");
   for (const PlanNode* node : plan::collect_dsm_exchanges(plan.root)) {
     const StreamId stream = node->as<plan::ExchangeSpec>()->stream;
@@ -143,6 +145,10 @@ void SeatRuntime::restart() {
   }
   impl.hand.withdraw();
   impl.scheduler.run([&impl] { return impl.scheduler.idle() && impl.mesh.quiescent(); });
+  if (impl.mesh.epoch() == exchange::kEpochLast) {
+    throw base::Error(base::ErrorKind::kQuery, "54000", "sluice: a query was rescanned too often");
+  }
+  SLUICE_FAULT_POINT(kEpochAdvance);
   impl.mesh.advance_epoch();
   impl.root_begun = false;
 }

@@ -57,6 +57,7 @@ class SeatRuntime {
   /// Ends all tasks of this epoch everywhere, waits until every seat has answered, and begins the
   /// next. On return no seat has a scan open and none opens one before the next pull(): what the
   /// seats share of the sources can be initialized again.
+  /// Errors: as pull(); kQuery 54000 after 2^32 - 2 epochs.
   /// Runs in: the leader.
   void restart();
 

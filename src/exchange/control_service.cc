@@ -1,5 +1,6 @@
 #include "exchange/control_service.h"
 
+#include "base/fault_point.h"
 #include "exchange/mesh_state.h"
 
 namespace sluice::exchange {
@@ -53,6 +54,7 @@ bool ControlService::is_asked(StreamId stream, Epoch epoch) const noexcept {
 void ControlService::start(StreamId stream, Epoch epoch) {
   started_[stream.index()] = epoch;
   try {
+    SLUICE_FAULT_POINT(kProcedureStart);
     registry_.find(stream).start(stream, epoch);
   } catch (...) {
     MeshState& state = mesh_.state();
@@ -101,7 +103,9 @@ void ControlService::cancel_inputs(StreamId stream, Epoch epoch) noexcept {
         return;
       }
       PhysicalStream& physical = state.physical(input, producer, state.self());
+      SLUICE_FAULT_POINT_NOEXCEPT(kStreamClose);
       if (raise_word(physical.consumer_control.want, want_word(epoch, WantState::kClose))) {
+        SLUICE_FAULT_POINT_NOEXCEPT(kStreamClosed);
         state.ring_for(producer, physical.consumer.wakes);
       }
     });

@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include "base/fault_point.h"
+
 namespace sluice::exchange {
 
 namespace {
@@ -51,11 +53,13 @@ bool Doorbell::take() noexcept {
 }
 
 void Doorbell::park() {
+  SLUICE_FAULT_POINT(kPark);
   waker_->reset();
   const Parked parked(own().state);
   // Pairs with the fetch_or in ring().
   if (own().bells.load(std::memory_order_seq_cst) == 0) {
     waker_->wait();
+    SLUICE_FAULT_POINT(kWoken);
   }
 }
 

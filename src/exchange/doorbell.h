@@ -39,6 +39,10 @@ class Doorbell {
   /// Sleeps unless a bell has rung since the last take(). May return early: look at the words.
   /// Errors: the waker's; the seat counts as running then.
   void park();
+  /// For who looks on: the words of any seat.
+  [[nodiscard]] const BellLine& line_of(SeatIndex seat) const noexcept {
+    return lines_[seat.index()];
+  }
 
  private:
   [[nodiscard]] BellLine& own() noexcept { return lines_[self_.index()]; }

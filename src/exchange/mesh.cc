@@ -6,6 +6,7 @@
 #include <new>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "base/int128.h"
 #include "exchange/mesh_state.h"
 
@@ -28,7 +29,7 @@ std::uint32_t ring_bytes_for(const MeshConfig& config, std::size_t region_bytes_
 
 void Mesh::format(std::span<std::byte> region, const MeshConfig& config) {
   SLUICE_CHECK(config.seats != 0 && config.seats <= kSeatsMax, "a mesh has 1 to 64 seats");
-  SLUICE_CHECK(config.ring_bytes >= kRingBytesMin && config.ring_bytes <= kRingBytesMax &&
+  SLUICE_CHECK(config.ring_bytes >= kRingBytesLeast && config.ring_bytes <= kRingBytesMax &&
                    std::has_single_bit(config.ring_bytes),
                "a ring's size is a power of two within bounds");
   SLUICE_CHECK(config.streams.size() <= 0xFFFF, "a mesh has too many streams");
@@ -76,6 +77,7 @@ bool Mesh::join() noexcept {
   if (!state_->membership().join(self())) {
     return false;
   }
+  SLUICE_FAULT_POINT_NOEXCEPT(kWorkerJoined);
   state_->doorbell().ring(kLeaderSeat);
   return true;
 }
@@ -84,6 +86,7 @@ SeatSet Mesh::joined() const noexcept { return state_->membership().joined(); }
 
 SeatSet Mesh::seal() noexcept {
   const SeatSet members = state_->membership().seal();
+  SLUICE_FAULT_POINT_NOEXCEPT(kSealed);
   ring_all();
   return members;
 }
@@ -97,8 +100,8 @@ SeatSet Mesh::dead() const noexcept { return state_->membership().dead(); }
 Epoch Mesh::epoch() const noexcept { return state_->epoch(); }
 
 void Mesh::advance_epoch() noexcept {
-  // Pairs with the acquire in MeshState::epoch. The last value is kEpochForever's.
-  const std::uint32_t next = std::min(state_->epoch().value() + 1, kEpochForever.value() - 1);
+  // Pairs with the acquire in MeshState::epoch.
+  const std::uint32_t next = std::min(state_->epoch().value() + 1, kEpochLast.value());
   state_->query().epoch.store(next, std::memory_order_release);
 }
 
@@ -128,6 +131,7 @@ bool Mesh::quiescent() const noexcept {
 }
 
 void Mesh::close_query() noexcept {
+  SLUICE_FAULT_POINT_NOEXCEPT(kQueryClose);
   // Pairs with the acquire in query_closed.
   state_->query().query_closed.store(1, std::memory_order_release);
   ring_all();

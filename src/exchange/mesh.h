@@ -26,10 +26,11 @@ enum class StreamAudience : std::uint8_t {
 struct MeshConfig {
   std::uint16_t seats = 1;               // the leader included, at most kSeatsMax
   std::vector<StreamAudience> streams;   // by StreamId
-  std::uint32_t ring_bytes = 64 * 1024;  // of every ring: a power of two, kRingBytesMin at least
+  std::uint32_t ring_bytes = 64 * 1024;  // of every ring: a power of two, kRingBytesLeast at least
 };
 
-inline constexpr std::uint32_t kRingBytesMin = 4096;
+inline constexpr std::uint32_t kRingBytesLeast = 64;  // one record at a time; right, but slow
+inline constexpr std::uint32_t kRingBytesMin = 4096;  // the least that ring_bytes_for() deals out
 inline constexpr std::uint32_t kRingBytesMax = 1024 * 1024;
 
 /// Units: bytes that a region for `config` takes, every ring included (rings are handed out only
@@ -40,6 +41,9 @@ inline constexpr std::uint32_t kRingBytesMax = 1024 * 1024;
 /// kRingBytesMin fits. `config.ring_bytes` is not looked at.
 [[nodiscard]] std::uint32_t ring_bytes_for(const MeshConfig& config,
                                            std::size_t region_bytes_max) noexcept;
+
+/// After it no epoch can begin: the next number says "in every epoch" (control_words.h).
+inline constexpr Epoch kEpochLast{0xFFFFFFFE};
 
 class MeshState;  // private view, mesh_state.h
 
@@ -76,7 +80,8 @@ class Mesh {
 
   // ---- epoch and end of the query ----
   [[nodiscard]] Epoch epoch() const noexcept;
-  /// The next generation of every stream. Runs in: the leader, when quiescent().
+  /// The next generation of every stream; none after kEpochLast. Runs in: the leader, when
+  /// quiescent().
   void advance_epoch() noexcept;
   /// No stream of this epoch is without its final answer (CLOSED), wherever it was started or
   /// cancelled, and no StreamOutput of it is unfinished. The leader's bell rings when an answer

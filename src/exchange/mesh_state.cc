@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 
 namespace sluice::exchange {
 
@@ -83,7 +84,7 @@ void MeshState::check_header(const RegionHeader& header, std::size_t region_byte
                      "the exchange's region is of another version");
   SLUICE_CHECK_BYTES(header.seats != 0 && header.seats <= kSeatsMax, "the seats are impossible");
   SLUICE_CHECK_BYTES(self_.value() < header.seats, "this seat is not one of the region's");
-  SLUICE_CHECK_BYTES(header.ring_bytes >= kRingBytesMin && header.ring_bytes <= kRingBytesMax &&
+  SLUICE_CHECK_BYTES(header.ring_bytes >= kRingBytesLeast && header.ring_bytes <= kRingBytesMax &&
                          std::has_single_bit(header.ring_bytes),
                      "the rings' size is impossible");
   SLUICE_CHECK_BYTES(header.region_bytes <= region_bytes, "the exchange's region is cut off");
@@ -174,6 +175,7 @@ void MeshState::throw_deferred() {
 }
 
 void MeshState::answer_closed(PhysicalStream& stream, Epoch epoch) noexcept {
+  SLUICE_FAULT_POINT_NOEXCEPT(kOutputAnswer);
   SharedWord& have = stream.producer_control.have;
   // Relaxed: written by this seat only. A failed seat's word holds in every epoch and so does its
   // end.

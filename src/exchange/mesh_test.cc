@@ -58,7 +58,7 @@ TEST(Mesh, ImpossibleConfigurationIsRefused) {
   std::vector<std::byte> memory(1 << 20);
   EXPECT_THROW(Mesh::format(memory, mesh_config(0, {})), base::Error);
   EXPECT_THROW(Mesh::format(memory, mesh_config(65, {})), base::Error);
-  EXPECT_THROW(Mesh::format(memory, mesh_config(2, {kLeader}, 2048)), base::Error);
+  EXPECT_THROW(Mesh::format(memory, mesh_config(2, {kLeader}, 32)), base::Error);
   EXPECT_THROW(Mesh::format(memory, mesh_config(2, {kLeader}, 5000)), base::Error);
   EXPECT_THROW(Mesh::format(memory, mesh_config(64, {kSeats})), base::Error);
   const MeshConfig config = mesh_config(2, {kLeader});

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "exchange/stream_counters.h"
 
 namespace sluice::exchange {
@@ -57,6 +58,7 @@ RingSpace RingWriter::find_space(std::uint64_t needed) noexcept {
   // with RingReader::free_up_to, all four operations seq_cst.
   memory_.shared->producer_control.wake_at.store(write_ - memory_.bytes.size() / 2,
                                                  std::memory_order_seq_cst);
+  SLUICE_FAULT_POINT_NOEXCEPT(kRingFull);
   if (!refresh(std::memory_order_seq_cst)) {
     return RingSpace::kCorrupt;
   }
@@ -212,6 +214,7 @@ void RingReader::free_up_to(std::uint64_t position) noexcept {
   // Pairs with the loads in RingWriter::refresh; see RingWriter::find_space for the order of the
   // two.
   memory_.shared->consumer.read_position.store(position, std::memory_order_seq_cst);
+  SLUICE_FAULT_POINT_NOEXCEPT(kRecordFreed);
   // Pairs with the store in RingWriter::find_space.
   const std::uint64_t wake_at =
       memory_.shared->producer_control.wake_at.load(std::memory_order_seq_cst);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "exchange/mesh_state.h"
 #include "exchange/message_buffer.h"
 #include "exchange/ring.h"
@@ -38,15 +39,26 @@ struct StreamInput::Impl {
   bool rings_missing = false;
 
   void open_source(Source& source) noexcept;
-  void say(Source& source, WantState state) noexcept;
+  void ask(Source& source) noexcept;
+  void cancel(Source& source) noexcept;
   void ring_if_due(Source& source) noexcept;
   bool read(Source& source, RecordView& record);
   bool take(Source& source, const RingRecord& found, RecordView& record);
   HaveState check_alive(const Source& source);
 };
 
-void StreamInput::Impl::say(Source& source, WantState state) noexcept {
-  if (raise_word(source.shared->consumer_control.want, want_word(epoch, state))) {
+void StreamInput::Impl::ask(Source& source) noexcept {
+  SLUICE_FAULT_POINT_NOEXCEPT(kStreamStart);
+  if (raise_word(source.shared->consumer_control.want, want_word(epoch, WantState::kStart))) {
+    SLUICE_FAULT_POINT_NOEXCEPT(kStreamStarted);
+    mesh.state().ring_for(source.producer, source.shared->consumer.wakes);
+  }
+}
+
+void StreamInput::Impl::cancel(Source& source) noexcept {
+  SLUICE_FAULT_POINT_NOEXCEPT(kStreamClose);
+  if (raise_word(source.shared->consumer_control.want, want_word(epoch, WantState::kClose))) {
+    SLUICE_FAULT_POINT_NOEXCEPT(kStreamClosed);
     mesh.state().ring_for(source.producer, source.shared->consumer.wakes);
   }
 }
@@ -62,7 +74,7 @@ void StreamInput::Impl::open_source(Source& source) noexcept {
     return;
   }
   source.reader = RingReader(*memory, epoch);
-  say(source, WantState::kStart);
+  ask(source);
 }
 
 void StreamInput::Impl::ring_if_due(Source& source) noexcept {
@@ -167,6 +179,7 @@ InputState StreamInput::next(RecordView& record) {
     Source& source = impl.sources[index];
     if (!source.ended && impl.read(source, record)) {
       impl.leased_source = index;
+      SLUICE_FAULT_POINT(kRecordLeased);
       return InputState::kRecord;
     }
   }
@@ -195,7 +208,7 @@ void StreamInput::close() noexcept {
   release();
   impl_->closed = true;
   for (Source& source : impl_->sources) {
-    impl_->say(source, WantState::kClose);
+    impl_->cancel(source);
     source.message.reset();
   }
 }

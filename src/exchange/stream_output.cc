@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "exchange/mesh_state.h"
 #include "exchange/ring.h"
 
@@ -86,12 +87,15 @@ RingSpace StreamOutput::Impl::reserve(Destination& to, std::size_t bytes,
   const RingSpace space = to.writer.reserve(bytes, payload);
   if (space == RingSpace::kCorrupt) {
     give_up(to, base::ErrorKind::kCorrupt, kDamaged);
+  } else if (space == RingSpace::kGranted) {
+    SLUICE_FAULT_POINT_NOEXCEPT(kRecordReserved);
   }
   return space;
 }
 
 void StreamOutput::Impl::commit(Destination& to, const RecordTag& tag) noexcept {
   to.writer.commit(tag);
+  SLUICE_FAULT_POINT_NOEXCEPT(kRecordCommitted);
   mesh.state().ring_for(to.consumer, to.shared->producer.wakes);
 }
 
@@ -148,6 +152,7 @@ StreamOutput::StreamOutput(Mesh& mesh, StreamId stream, SeatSet consumers, Epoch
     raise_word(to.shared->producer_control.have, have_word(epoch, HaveState::kOpen));
     count(to.shared->producer.starts, 1);
   }
+  SLUICE_FAULT_POINT_NOEXCEPT(kOutputOpened);
 }
 
 StreamOutput::~StreamOutput() {
@@ -227,6 +232,7 @@ void StreamOutput::finish() noexcept {
     return;
   }
   impl_->finished = true;
+  SLUICE_FAULT_POINT_NOEXCEPT(kOutputFinish);
   impl_->say(HaveState::kEos);
   // A consumer that has closed is answered by the destructor or by ControlService, whichever runs
   // first; not here, where the caller may still hold its sources open.
