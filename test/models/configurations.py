@@ -71,4 +71,23 @@ STALL = [
                   ("CAPACITY=4", "EPOCHS=2", "RECORDS=7"), large=True, weight=30),
 ]
 
-CONFIGURATIONS = [*WAKE_UP, *STALL]
+MEMBERSHIP = [
+    Configuration("membership.pml", "one worker, a leader that may give up", ("WORKERS=1",)),
+    Configuration("membership.pml", "two workers", ("CALM",), weight=10),
+    Configuration("membership.pml", "workers after the seal", ("CALM", "EARLY_SEAL"), weight=10),
+    Configuration("membership.pml", "two workers, a leader that may give up", large=True, weight=30),
+    *mutations("membership.pml", (), {
+        "NO_WAKE_AFTER_JOIN": "deadlock",
+        "CHECK_BEFORE_RESET": "deadlock",
+        "PLAIN_JOIN": "deadlock",
+        "PLAIN_BURY": "assertion",
+        "SEAL_AT_ONCE": "assertion",
+        "NO_RING_AFTER_SEAL": "deadlock",
+        "WAIT_FOR_JOINS_ONLY": "deadlock",
+        "NO_MARK_DEAD": "deadlock",
+        "NO_RING_AFTER_CLOSE": "deadlock",
+    }),
+    *mutations("membership.pml", ("CALM", "EARLY_SEAL"), {"JOIN_AFTER_SEAL": "assertion"}),
+]
+
+CONFIGURATIONS = [*WAKE_UP, *STALL, *MEMBERSHIP]
