@@ -291,7 +291,7 @@ void check_types(Op op, const ArithmeticTypes& types) {
 
 class ArithmeticNode final : public ExprNode {
  public:
-  ArithmeticNode(Op op, const ArithmeticTypes& types, Operand left, Operand right,
+  ArithmeticNode(Op op, const ArithmeticTypes& types, const Operand& left, const Operand& right,
                  base::Arena& arena)
       : op_(op),
         kind_(types.result.kind),

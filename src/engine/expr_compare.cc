@@ -151,7 +151,7 @@ CompareKernel kernel_of(Op op, const plan::DataType& type, bool constant) {
 
 class CompareNode final : public StrictPredicate {
  public:
-  CompareNode(CompareKernel kernel, Operand left, Operand right, base::Arena& arena)
+  CompareNode(CompareKernel kernel, const Operand& left, const Operand& right, base::Arena& arena)
       : StrictPredicate(arena), kernel_(kernel), left_(left), right_(right) {}
 
  protected:

@@ -179,8 +179,8 @@ std::unique_ptr<ExprNode> make_in(const plan::DataType& type, ExprNode& arg,
                                   std::span<const ColumnView> constants, bool null_in_list,
                                   bool negated, base::Arena& arena) {
   SLUICE_CHECK(!negated || !null_in_list, "NOT IN with a NULL is not a negated IN");
-  const auto make = [&]<typename KeyOf>(KeyOf) {
-    return make_node<KeyOf>(arg, constants, null_in_list, negated, arena);
+  const auto make = [&](auto key_of) {
+    return make_node<decltype(key_of)>(arg, constants, null_in_list, negated, arena);
   };
   switch (physical_type_of(type)) {
     case PhysicalType::kInt8:

@@ -180,7 +180,7 @@ void copy_branch(Rows rows, const ColumnView& from, bool is_constant, std::byte*
 
 class CaseNode final : public ExprNode {
  public:
-  CaseNode(PhysicalType type, std::vector<CaseBranch> branches, Operand otherwise,
+  CaseNode(PhysicalType type, std::vector<CaseBranch> branches, const Operand& otherwise,
            base::Arena& arena)
       : branches_(std::move(branches)),
         otherwise_(otherwise),

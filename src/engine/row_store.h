@@ -58,7 +58,8 @@ class RowStore {
   /// Rows held, without row 0: they are numbered 1..rows().
   [[nodiscard]] std::uint32_t rows() const noexcept { return rows_; }
   [[nodiscard]] const std::byte* row(std::uint32_t number) const noexcept {
-    return bytes_.data() + std::size_t{number} * layout_.stride_bytes();
+    const std::size_t offset = std::size_t{number} * layout_.stride_bytes();
+    return bytes_.data() + offset;
   }
   [[nodiscard]] std::uint32_t header(std::uint32_t number) const noexcept {
     std::uint32_t word;

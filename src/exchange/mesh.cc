@@ -50,8 +50,8 @@ void Mesh::format(std::span<std::byte> region, const MeshConfig& config) {
   header.rings_offset = layout.rings_offset;
 
   // The memory may be recycled: everything but the rings is written.
-  auto* query = new (region.data() + kQueryLineOffset) QueryLine{};
-  query->epoch.store(1, std::memory_order_relaxed);  // relaxed: nobody else is attached yet
+  (new (region.data() + kQueryLineOffset) QueryLine{})
+      ->epoch.store(1, std::memory_order_relaxed);  // relaxed: nobody else is attached yet
   new (region.data() + kFirstErrorOffset) FirstErrorSlot{};
   for (std::size_t i = 0; i < config.seats; ++i) {
     new (region.data() + layout.bells_offset + i * sizeof(BellLine)) BellLine{};

@@ -37,7 +37,7 @@ inline std::uint64_t integer_word(T value) noexcept {
 inline std::uint64_t int128_word(base::Int128 value) noexcept {
   const auto low = static_cast<std::int64_t>(value);
   const auto high = static_cast<std::int64_t>(value >> 64);
-  const auto excess = static_cast<std::uint64_t>(high ^ (low >> 63));
+  const auto excess = static_cast<std::uint64_t>(low < 0 ? ~high : high);
   return static_cast<std::uint64_t>(low) ^ mix(excess * kSeedFactor);
 }
 

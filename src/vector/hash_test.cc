@@ -14,8 +14,8 @@
 namespace sluice::vector {
 namespace {
 
-std::vector<std::uint64_t> hashes_of(const Batch& batch, std::vector<std::uint32_t> keys,
-                                     std::vector<KeyEquality> equalities) {
+std::vector<std::uint64_t> hashes_of(const Batch& batch, const std::vector<std::uint32_t>& keys,
+                                     const std::vector<KeyEquality>& equalities) {
   std::vector<std::uint64_t> hashes(batch.count());
   hash_keys(batch, keys, equalities, hashes.data());
   return hashes;

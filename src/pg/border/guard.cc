@@ -1,6 +1,7 @@
 #include "pg/border/guard.h"
 
 #include <cstring>
+#include <exception>
 #include <new>
 #include <string_view>
 
@@ -62,7 +63,7 @@ void* capture_current_exception() noexcept {
   captured.internal_message = true;
   captured.detail[0] = '\0';
   try {
-    throw;
+    std::rethrow_exception(std::current_exception());
   } catch (const PgError& error) {
     captured.original = error.data();
   } catch (const base::Error& error) {

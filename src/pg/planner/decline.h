@@ -37,7 +37,7 @@ struct Decline {
 /// Ends the lowering of one subtree; caught in subtree.cc, never leaves this room.
 class Declined final : public std::exception {
  public:
-  explicit Declined(Decline decline) noexcept : decline_(std::move(decline)) {}
+  explicit Declined(Decline&& decline) noexcept : decline_(std::move(decline)) {}
   [[nodiscard]] const Decline& decline() const noexcept { return decline_; }
   [[nodiscard]] const char* what() const noexcept override { return decline_.detail.c_str(); }
 

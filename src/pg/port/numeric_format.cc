@@ -32,8 +32,8 @@ constexpr std::uint16_t kLongScaleMask = 0x3FFF;
 constexpr std::array<Int128, kDigitsMax + 1> make_powers() {
   std::array<Int128, kDigitsMax + 1> powers{};
   powers[0] = 1;
-  for (int i = 1; i <= kDigitsMax; ++i) {
-    powers[static_cast<std::size_t>(i)] = powers[static_cast<std::size_t>(i - 1)] * 10;
+  for (std::size_t i = 1; i < powers.size(); ++i) {
+    powers[i] = powers[i - 1] * 10;
   }
   return powers;
 }

@@ -12,7 +12,7 @@ constexpr int kDigitsMax = 38;
 constexpr std::array<UInt128, kDigitsMax + 1> make_powers() {
   std::array<UInt128, kDigitsMax + 1> powers{};
   powers[0] = 1;
-  for (int i = 1; i <= kDigitsMax; ++i) {
+  for (std::size_t i = 1; i < powers.size(); ++i) {
     powers[i] = powers[i - 1] * 10;
   }
   return powers;
