@@ -59,6 +59,21 @@ class SeatCrew {
   SeatCrew& operator=(const SeatCrew&) = delete;
   ~SeatCrew() { finish(); }
 
+  [[nodiscard]] static exchange::MeshConfig config_for(const plan::PlanSpec& plan,
+                                                       const CrewShape& shape) {
+    exchange::MeshConfig config;
+    config.seats = shape.planned;
+    config.ring_bytes = shape.ring_bytes;
+    config.streams.resize(plan.stream_count, exchange::StreamAudience::kSeats);
+    for (const plan::PlanNode* node : plan::collect_dsm_exchanges(plan.root)) {
+      const auto& spec = *node->as<plan::ExchangeSpec>();
+      if (spec.kind == plan::ExchangeKind::kGather) {
+        config.streams[spec.stream.index()] = exchange::StreamAudience::kLeader;
+      }
+    }
+    return config;
+  }
+
   [[nodiscard]] SeatRuntime& leader() { return *leader_; }
   [[nodiscard]] exchange::Mesh& mesh() { return *mesh_; }
   [[nodiscard]] const plan::PlanSpec& plan() const { return plan_; }
@@ -113,20 +128,6 @@ class SeatCrew {
   }
 
  private:
-  static exchange::MeshConfig config_for(const plan::PlanSpec& plan, const CrewShape& shape) {
-    exchange::MeshConfig config;
-    config.seats = shape.planned;
-    config.ring_bytes = shape.ring_bytes;
-    config.streams.resize(plan.stream_count, exchange::StreamAudience::kSeats);
-    for (const plan::PlanNode* node : plan::collect_dsm_exchanges(plan.root)) {
-      const auto& spec = *node->as<plan::ExchangeSpec>();
-      if (spec.kind == plan::ExchangeKind::kGather) {
-        config.streams[spec.stream.index()] = exchange::StreamAudience::kLeader;
-      }
-    }
-    return config;
-  }
-
   void work(base::SeatIndex seat) {
     exchange::LatchWaker waker(board_, seat);
     exchange::Mesh mesh(memory_, seat, waker);

@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <exception>
+#include <fstream>
 #include <functional>
+#include <sched.h>
 #include <signal.h>
 #include <stdexcept>
+#include <string>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,6 +52,24 @@ class ChildProcess {
     int status = 0;
     if (waitpid(pid_, &status, WUNTRACED) != pid_ || !WIFSTOPPED(status)) {
       throw std::runtime_error("the child did not stop");
+    }
+  }
+  /// Returns whether the child stopped itself, once it has done so or ended; wait() tells its end.
+  [[nodiscard]] bool stops_before_its_end() const {
+    siginfo_t info{};
+    if (waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT) != 0) {
+      throw std::runtime_error("the child is gone");
+    }
+    return info.si_code == CLD_STOPPED;
+  }
+  /// Returns once the child stays asleep: only park() makes a seat sleep.
+  void await_sleep() const {
+    const std::string path = "/proc/" + std::to_string(pid_) + "/stat";
+    for (int calm = 0; calm < 50; sched_yield()) {
+      std::string line;
+      std::getline(std::ifstream(path), line);
+      const bool sleeps = line.compare(line.rfind(')') + 1, 2, " S") == 0;
+      calm = sleeps ? calm + 1 : 0;
     }
   }
   void go_on() const noexcept { kill(SIGCONT); }

@@ -1,7 +1,6 @@
 // Queries with a process a seat; the test itself is the postmaster: it starts the seats, and where
 // one is killed it plays that seat's exit callback.
 #include <atomic>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <memory>
 #include <random>
@@ -116,17 +115,6 @@ class QueryProcessTest : public ::testing::Test {
     FutexWaker waker(progress->latches, SeatIndex(index));
     Mesh(region.bytes(), SeatIndex(index), waker).mark_dead(SeatIndex(index));
   }
-  // Returns once the seat stays asleep: only park() makes it sleep.
-  void await_parked(std::uint16_t index) {
-    const std::string path = "/proc/" + std::to_string(children[index]->pid()) + "/stat";
-    for (int calm = 0; calm < 50; sched_yield()) {
-      std::string line;
-      std::getline(std::ifstream(path), line);
-      const bool sleeps = line.compare(line.rfind(')') + 1, 2, " S") == 0;
-      calm = sleeps ? calm + 1 : 0;
-    }
-  }
-
   SharedRegion region;
   Shared<Progress> progress;
   std::vector<std::unique_ptr<ChildProcess>> children;
@@ -239,7 +227,7 @@ TEST_F(QueryProcessTest, SeatsThatWaitForAStoppedPeerUseNoCpuAndGoOnWithIt) {
   std::vector<std::int64_t> before;
   before.reserve(waiting.size());
   for (const std::uint16_t i : waiting) {
-    await_parked(i);
+    children[i]->await_sleep();
   }
   for (const std::uint16_t i : waiting) {
     before.push_back(children[i]->cpu_ns());
@@ -256,7 +244,7 @@ TEST_F(QueryProcessTest, SeatsThatWaitForAStoppedPeerUseNoCpuAndGoOnWithIt) {
 
 TEST_F(QueryProcessTest, ServingSeatThatNobodyAsksUsesNoCpu) {
   launch_worker(1, counting_query());
-  await_parked(1);
+  children[1]->await_sleep();
   const std::int64_t before = children[1]->cpu_ns();
   usleep(200000);
   EXPECT_LT(children[1]->cpu_ns() - before, 200000);
