@@ -80,6 +80,20 @@ class FaultLog {
   std::vector<Fault> fired_;
 };
 
+/// While it lives, the calling thread works as a seat; what a test does around that is not the
+/// seat's.
+class SeatAtWork {
+ public:
+  SeatAtWork() noexcept { at_work = true; }
+  SeatAtWork(const SeatAtWork&) = delete;
+  SeatAtWork& operator=(const SeatAtWork&) = delete;
+  ~SeatAtWork() { at_work = false; }
+  [[nodiscard]] static bool here() noexcept { return at_work; }
+
+ private:
+  inline static thread_local bool at_work = false;
+};
+
 /// How often points were passed in this process, by anybody.
 inline std::array<std::atomic<std::uint64_t>, kPoints> passages{};
 
