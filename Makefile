@@ -1,17 +1,20 @@
 # Sluice on top of CMake and Ninja. `make help` lists the targets.
-# Variables: PG_CONFIG=..., SF=0.1 (demo), RUNS=3 (demo), WORKERS=2 (demo), BUILD=build
+# Variables: PG_CONFIG=..., BUILD=build, SF=0.1 RUNS=3 WORKERS=2 (demo), SF=1 ROWS=10000000 RUNS=5 (bench)
 
 PG_CONFIG ?= $(or $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/pg_config))),pg_config)
 BUILD ?= build
-SF ?= 0.1
-RUNS ?= 3
 WORKERS ?= 2
+demo: SF ?= 0.1
+demo: RUNS ?= 3
+bench: SF ?= 1
+bench: RUNS ?= 5
+ROWS ?= 10000000
 PYTHON := .cache/venv/bin/python
 MODULE := $(BUILD)/sluice.so
 export PG_CONFIG
 
-.PHONY: all help configure install uninstall installcheck demo demo-stop demo-clean check check-all \
-        format clean deps-build deps-demo deps-check
+.PHONY: all help configure install uninstall installcheck demo demo-stop demo-clean bench bench-clean \
+        check check-all format clean deps-build deps-demo deps-bench deps-check
 
 all: configure
 	@cmake --build $(BUILD) --target sluice
@@ -20,8 +23,9 @@ help:
 	@echo "make              build the extension"
 	@echo "make install      install it into the server of PG_CONFIG"
 	@echo "make installcheck run the SQL tests against a running server (PGHOST, PGPORT, ...)"
-	@echo "make demo         TPC-H with Sluice off and on, in an embedded cluster (SF=$(SF))"
+	@echo "make demo         TPC-H with Sluice off and on, in an embedded cluster (SF=0.1)"
 	@echo "make demo-stop    stop the demo's server; make demo-clean removes its data"
+	@echo "make bench        TPC-H and db-benchmark against PostgreSQL, DuckDB, DataFusion (SF=1)"
 	@echo "make check        all quick tests; make check-all adds the long ones"
 	@echo "make format       clang-format over the sources"
 
@@ -30,7 +34,7 @@ configure: deps-build
 	  || { tail -n 20 $(BUILD).log; exit 1; }
 	@rm -f $(BUILD).log
 
-deps-build deps-demo deps-check: deps-%:
+deps-build deps-demo deps-bench deps-check: deps-%:
 	@tools/install-deps.sh $*
 
 install: all
@@ -51,6 +55,14 @@ demo-stop:
 
 demo-clean:
 	@tools/cluster.sh drop demo/run
+
+bench: deps-bench all
+	@$(PYTHON) bench/bench.py --directory bench/run --module $(MODULE) --sf $(SF) --rows $(ROWS) \
+	  --runs $(RUNS) --workers $(WORKERS)
+
+bench-clean:
+	@tools/cluster.sh drop bench/run
+	rm -rf bench/parquet_*
 
 check: deps-check
 	@$(PYTHON) test/run.py

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian or Ubuntu machine, and nothing when nothing is.
-# Usage: tools/install-deps.sh build|demo|check      (each includes the one before)
+# Usage: tools/install-deps.sh build|demo|bench|check      (each includes build)
 set -euo pipefail
 
 level=${1:-build}
@@ -35,9 +35,9 @@ missing() {
 packages=(g++ make cmake ninja-build pkg-config libxxhash-dev python3)
 case $level in
   build) ;;
-  demo) packages+=(python3-venv) ;;
+  demo | bench) packages+=(python3-venv) ;;
   check) packages+=(python3-venv libgtest-dev clang clang-format clang-tidy spin) ;;
-  *) die "unknown level '$level': build, demo or check" ;;
+  *) die "unknown level '$level': build, demo, bench or check" ;;
 esac
 
 updated=no
@@ -74,4 +74,10 @@ if [ "$level" != build ]; then
     "$venv/bin/pip" install -q --disable-pip-version-check tpchgen-cli psycopg2-binary pytest ||
       die "pip install failed: is PyPI reachable?"
   fi
+fi
+
+if [ "$level" = bench ] && ! "$venv/bin/python" -c 'import duckdb, datafusion' 2>/dev/null; then
+  say "installing duckdb and datafusion into .cache/venv"
+  "$venv/bin/pip" install -q --disable-pip-version-check duckdb datafusion pyarrow ||
+    die "pip install failed: is PyPI reachable?"
 fi

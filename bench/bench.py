@@ -1,0 +1,172 @@
+"""PostgreSQL serial and parallel, Sluice, DuckDB and DataFusion over the same queries, in one run."""
+
+import argparse
+import decimal
+import math
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "demo"))
+
+import tpch  # noqa: E402  pylint: disable=wrong-import-position
+from tpch import say  # noqa: E402  pylint: disable=wrong-import-position
+
+import report  # noqa: E402  pylint: disable=wrong-import-position
+import rivals  # noqa: E402  pylint: disable=wrong-import-position
+import workloads  # noqa: E402  pylint: disable=wrong-import-position
+
+TIMEOUT_MS = 120_000
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--directory", type=pathlib.Path, required=True, help="the cluster's folder")
+    parser.add_argument("--module", required=True, help="sluice.so")
+    parser.add_argument("--sf", default="1", help="TPC-H scale factor")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the db-benchmark tables")
+    parser.add_argument("--runs", type=int, default=5, help="timed runs of each query and rival")
+    parser.add_argument("--workers", type=int, default=2, help="parallel workers beside the leader")
+    parser.add_argument("--only", choices=("tpch", "db-benchmark"), help="one workload")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "docs/benchmarks")
+    return parser.parse_args()
+
+
+def start(arguments):
+    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1 << 20)
+    tpch.cluster("install", arguments.directory, arguments.module)
+    tpch.cluster("start", arguments.directory, f"shared_buffers={max(128, min(8192, memory_mb // 3))}MB",
+                 "work_mem=64MB", "hash_mem_multiplier=4", f"effective_cache_size={memory_mb // 2}MB",
+                 "maintenance_work_mem=1GB", f"statement_timeout={TIMEOUT_MS}")
+
+
+def normal(value):
+    """A value as all engines can agree on it: nine digits of a number, text without padding."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, (int, float, decimal.Decimal)):
+        number = float(value)
+        return 0.0 if number == 0 or math.isnan(number) else float(f"{number:.9g}")
+    return str(value).rstrip()
+
+
+def same_rows(left, right):
+    def close(a, b):
+        return a == b or (isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=1e-4))
+    left = sorted(([normal(value) for value in row] for row in left), key=repr)
+    right = sorted(([normal(value) for value in row] for row in right), key=repr)
+    return len(left) == len(right) and all(
+        len(a) == len(b) and all(map(close, a, b)) for a, b in zip(left, right))
+
+
+def verdict(truth, rows):
+    """PostgreSQL's rows against the others': Sluice's to the last digit, in any order."""
+    wrong = []
+    for name, other in rows.items():
+        if name == "Sluice" and sorted(map(repr, other)) != sorted(map(repr, truth)):
+            wrong.append(name)
+        elif name not in ("Sluice", "parallel") and not same_rows(truth, other):
+            wrong.append(name)
+    return f"{len(truth)}, equal" if not wrong else "differ: " + ", ".join(wrong)
+
+
+def where(plan):
+    """Whether Sluice ran the query, wholly or in part."""
+    if not any("Custom Scan (Sluice)" in line for line in plan):
+        return "PostgreSQL"
+    on_top = ("Sort", "Limit", "Result", "Custom Scan (Sluice)")
+    for line in plan:
+        text = line.strip()
+        if text.startswith("->") or line is plan[0]:
+            node = text.removeprefix("->").strip()
+            if not node.startswith(on_top):
+                return "both"
+            if node.startswith("Custom Scan (Sluice)"):
+                return "Sluice"
+    return "both"
+
+
+def timed(rival, query):
+    began = time.perf_counter()
+    rows = rival.rows(query)
+    return rows, (time.perf_counter() - began) * 1000
+
+
+def measure(engines, query, runs):
+    """{name: rows} of a warm-up and {name: median ms} of the timed runs; what fails is left out."""
+    rows, failures = {}, {}
+    for engine in engines:
+        try:
+            rows[engine.name] = timed(engine, query)[0]
+        except Exception as error:  # pylint: disable=broad-except
+            failures[engine.name] = str(error).splitlines()[0]
+    times = {name: [] for name in rows}
+    for _ in range(runs):
+        for engine in engines:
+            if engine.name in times:
+                times[engine.name].append(timed(engine, query)[1])
+    return rows, {name: statistics.median(values) for name, values in times.items()}, failures
+
+
+def run_workload(workload, arguments):
+    say(f"== {workload.name}")
+    workload.prepare(arguments.directory)
+    engines = rivals.all_rivals(arguments.directory, workload, arguments.workers)
+    names = [engine.name for engine in engines]
+    sluice = next(engine for engine in engines if engine.name == "Sluice")
+    say(f"{'query':<18}" + "".join(f"{name:>12}" for name in names) + "   runs in, rows")
+    results = []
+    for name, query in workload.queries().items():
+        rows, ms, failures = measure(engines, query, arguments.runs)
+        truth = rows["serial"] if "serial" in rows else rows["parallel"]
+        row = {"query": name, "ms": ms, "runs_in": where(sluice.plan(query)),
+               "verdict": verdict(truth, rows), "failures": failures}
+        results.append(row)
+        say(f"{name:<18}" + "".join(f"{ms[n]:>12.1f}" if n in ms else f"{'-':>12}" for n in names) +
+            f"   {row['runs_in']}, {row['verdict']}")
+        for rival, failure in failures.items():
+            say(f"{'':<18}{rival}: {failure}")
+    say("\n".join(report.summary(results)))
+    return {"name": workload.name, "names": names, "results": results}
+
+
+def machine(arguments):
+    import datafusion  # pylint: disable=import-outside-toplevel
+    import duckdb  # pylint: disable=import-outside-toplevel
+    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
+                if line.startswith("model name")), "an unknown processor")
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, check=False,
+                            capture_output=True, text=True).stdout.strip()
+    with tpch.connect(arguments.directory, "postgres").cursor() as cursor:
+        cursor.execute("show server_version")
+        server = "PostgreSQL " + cursor.fetchone()[0].split(" ")[0]
+    return {"cpu": cpu, "cores": os.cpu_count(), "server": server, "commit": commit,
+            "memory_gb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30,
+            "duckdb": "DuckDB " + duckdb.__version__, "datafusion": "DataFusion " + datafusion.__version__,
+            "runs": arguments.runs, "workers": arguments.workers,
+            "command": f"SF={arguments.sf} ROWS={arguments.rows} RUNS={arguments.runs} make bench"}
+
+
+def main():
+    arguments = parse_arguments()
+    say(f"== cluster in {arguments.directory}")
+    start(arguments)
+    chosen = [workloads.TpcH(arguments.directory, arguments.sf),
+              workloads.DbBenchmark(arguments.directory, arguments.rows)]
+    done = {workload.key: run_workload(workload, arguments) for workload in chosen
+            if arguments.only in (None, workload.key)}
+    report.write(arguments.out, machine(arguments), done)
+    tpch.cluster("stop", arguments.directory)
+    say(f"written to {os.path.relpath(arguments.out, ROOT)}")
+    wrong = [f"{workload['name']} {row['query']}" for workload in done.values()
+             for row in workload["results"] if "Sluice" in row["verdict"]]
+    if wrong:
+        tpch.fail("Sluice's results differ: " + ", ".join(wrong))
+
+
+if __name__ == "__main__":
+    main()

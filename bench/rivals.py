@@ -1,0 +1,75 @@
+"""The engines of a benchmark behind one interface: prepare a workload, run a query, return its rows."""
+
+import os
+
+import tpch
+
+
+class Postgres:
+    """PostgreSQL in the benchmark's cluster; `settings` tell serial, parallel and Sluice apart."""
+
+    def __init__(self, name, directory, workload, **settings):
+        self.name = name
+        self.cursor = tpch.connect(directory, workload.database, **settings).cursor()
+
+    def rows(self, query):
+        self.cursor.execute(query)
+        return self.cursor.fetchall()
+
+    def plan(self, query):
+        self.cursor.execute("explain (costs off) " + query)
+        return [line for (line,) in self.cursor.fetchall()]
+
+
+class DuckDb:
+    """DuckDB on its own storage, loaded from the workload's Parquet files."""
+
+    def __init__(self, workload, threads):
+        import duckdb  # pylint: disable=import-outside-toplevel
+        self.name = "DuckDB"
+        path = workload.parquet / "duckdb.db"
+        fresh = not path.exists()
+        self.connection = duckdb.connect(str(path))
+        self.connection.execute(f"set threads = {threads}")
+        if fresh:
+            for table in workload.tables:
+                self.connection.execute(f"create table {table} as select * from "
+                                        f"read_parquet('{workload.parquet / (table + '.parquet')}')")
+            self.connection.execute("checkpoint")
+
+    def rows(self, query):
+        return self.connection.execute(query).fetchall()
+
+
+class DataFusion:
+    """DataFusion on the workload's Parquet files."""
+
+    def __init__(self, workload, threads):
+        import datafusion  # pylint: disable=import-outside-toplevel
+        self.name = "DataFusion"
+        config = datafusion.SessionConfig().with_target_partitions(threads)
+        self.context = datafusion.SessionContext(config)
+        for table in workload.tables:
+            self.context.register_parquet(table, str(workload.parquet / (table + ".parquet")))
+
+    def rows(self, query):
+        batches = self.context.sql(query).collect()
+        columns = [[] for _ in batches[0].schema] if batches else []
+        for batch in batches:
+            for column, values in zip(columns, batch.columns):
+                column.extend(values.to_pylist())
+        return list(zip(*columns))
+
+
+def all_rivals(directory, workload, workers):
+    """In the order of the issue: serial, parallel, Sluice, DuckDB, DataFusion. DuckDB and DataFusion
+    get as many threads as Sluice has seats at work: no more than there are cores."""
+    threads = min(workers + 1, os.cpu_count() or 1)
+    parallel = {"max_parallel_workers_per_gather": workers}
+    return [
+        Postgres("serial", directory, workload, max_parallel_workers_per_gather=0),
+        Postgres("parallel", directory, workload, **parallel),
+        Postgres("Sluice", directory, workload, session_preload_libraries="sluice", **parallel),
+        DuckDb(workload, threads),
+        DataFusion(workload, threads),
+    ]
