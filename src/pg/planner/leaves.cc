@@ -99,18 +99,21 @@ bool varies_walker(Node* node, void* context) {
   }
 }
 
-/// Runs in: call().
+/// Built-in functions that run statements of their own (table_to_xml and the like) are among those
+/// that a worker may not call. Runs in: call().
 bool is_foreign_function(Oid function, void*) {
   HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
   if (!HeapTupleIsValid(tuple)) {
     return true;
   }
-  const Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang;
+  const auto* facts = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+  const bool plain = facts->prolang == INTERNALlanguageId && facts->proparallel == PROPARALLEL_SAFE;
   ReleaseSysCache(tuple);
-  return language != INTERNALlanguageId;
+  return !plain;
 }
 
-/// True as soon as something calls a function that is not built in. Runs in: call().
+/// True as soon as something calls a function that is not built in or runs statements of its own.
+/// Runs in: call().
 bool foreign_walker(Node* node, void* context) {
   if (node == nullptr) {
     return false;
