@@ -242,3 +242,17 @@ def test_expression_of_many_terms(session, terms):
                     "analyze few")
     query = f"select sum({' + '.join(['i'] * terms)}) from few"
     assert session.outcome(query, "force") == session.outcome(query, "off")
+
+
+@pytest.mark.parametrize("wrap", ["coalesce({}, i)", "case {} when 1 then 2 when 3 then 4 else 5 end"],
+                         ids=("coalesce", "case"))
+def test_nested_conditions_do_not_multiply(session, wrap):
+    """The engine's CASE holds copies of what it tests; PostgreSQL's expressions do not."""
+    session.execute("drop table if exists few; create table few as select i from generate_series(1, 50) i;"
+                    "analyze few")
+    expression = "i"
+    for _ in range(40):
+        expression = wrap.format(expression)
+    query = f"select sum({expression}) from few"
+    assert session.outcome(query, "force") == session.outcome(query, "off")
+    assert not session.is_taken(query)

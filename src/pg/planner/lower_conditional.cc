@@ -78,6 +78,7 @@ Value ExprLowering::lower_coalesce(const CoalesceExpr& expr) {
     if (i + 1 == list_length(expr.args)) {
       otherwise = std::move(value);
     } else {
+      note_copy(value.expr);
       plan::Expr condition = test_of(Op::kIsNotNull, value.expr);
       value.not_null = true;  // in this branch
       branches.push_back({std::move(condition), std::move(value)});
@@ -148,7 +149,10 @@ Value ExprLowering::choose(std::vector<Branch> branches, Value otherwise) {
   Value chosen{{}, not_null, std::nullopt};
   std::vector<plan::Expr> args;
   std::vector<plan::Expr> scale_args;
+  note_copy(otherwise.expr);
   for (Branch& branch : branches) {
+    note_copy(branch.condition);
+    note_copy(branch.result.expr);
     scale_args.push_back(branch.condition);
     scale_args.push_back(scale_of(branch.result));
     args.push_back(std::move(branch.condition));

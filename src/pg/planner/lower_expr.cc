@@ -20,6 +20,16 @@ using plan::DataType;
 using plan::Op;
 using plan::TypeKind;
 
+constexpr std::size_t kCopiedExprsMax = 100'000;
+
+std::size_t count_exprs(const plan::Expr& expr) {
+  std::size_t count = 1;
+  for (const plan::Expr& arg : expr.args) {
+    count += count_exprs(arg);
+  }
+  return count;
+}
+
 std::string type_name(Oid type, std::int32_t typmod) {
   return call([type, typmod] { return format_type_with_typemod(type, typmod); });
 }
@@ -78,6 +88,13 @@ void ExprLowering::note_abandon(const char* what) {
   }
 }
 
+void ExprLowering::note_copy(const plan::Expr& expr) {
+  copied_exprs_ += count_exprs(expr);
+  if (copied_exprs_ > kCopiedExprsMax) {
+    decline(Reason::kExpression, "CASE, COALESCE or ANY of an expression that is too large");
+  }
+}
+
 Value ExprLowering::lower(Node* expr) {
   if (depth_ == plan::kExprDepthMax) {
     decline(Reason::kExpression, "expression nested too deeply");
@@ -99,6 +116,7 @@ Value ExprLowering::lower_any(Node* expr) {
       if (test_value_ == nullptr) {
         decline(Reason::kExpression, describe_expr(expr));
       }
+      note_copy(test_value_->value->expr);
       return *test_value_->value;
     default:
       break;

@@ -79,10 +79,13 @@ class ExprLowering {
   Value choose(std::vector<Branch> branches, Value otherwise);
 
   void note_abandon(const char* what);
+  /// To be called before `expr` is copied: nested copies grow as a power of their depth.
+  void note_copy(const plan::Expr& expr);
 
   Lowering& lowering_;
   const Scope& scope_;
   std::size_t depth_ = 0;            // of the calls around
+  std::size_t copied_exprs_ = 0;     // with all that is below them
   int conditional_depth_ = 0;        // > 0: PostgreSQL might not evaluate this part
   TestValue* test_value_ = nullptr;  // of the CASE x WHEN ... around
 };

@@ -384,6 +384,7 @@ Value ExprLowering::lower_array_test(const ScalarArrayOpExpr& test) {
   for (int i = 0; i < elements.count; ++i) {
     Const constant = element_constant(elements, i, test.inputcollid);
     if (!membership) {
+      note_copy(left.expr);
       Value one =
           entry->shape == OperatorShape::kLike
               ? lower_like(entry->op, left, reinterpret_cast<Node*>(&constant))
