@@ -65,6 +65,7 @@ void expect_random_plan_is_right(std::uint64_t seed) {
   CrewShape shape;
   shape.planned = static_cast<std::uint16_t>(1 + random.below(5));
   shape.came = static_cast<std::uint16_t>(1 + random.below(shape.planned));
+  shape.ring_bytes = seed % 2 == 0 ? exchange::kRingBytesMin : exchange::kRingBytesLeast;
   plan = distribute(std::move(plan), shape.planned, random.below(2) == 0,
                     std::uint64_t{1} << (8 * random.below(4)));
   SCOPED_TRACE("seed " + std::to_string(seed) + ", seats " + std::to_string(shape.came) + " of " +
@@ -264,7 +265,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Shape{2, 2, 4096, 1 << 20, false}, Shape{2, 2, 4096, 0, true},
                       Shape{3, 3, 4096, 0, false}, Shape{3, 1, 4096, 0, true},
                       Shape{3, 2, 65536, 1 << 20, false}, Shape{5, 5, 4096, 0, false},
-                      Shape{5, 5, 16384, 1 << 20, true}, Shape{5, 3, 4096, 1 << 20, false}),
+                      Shape{5, 5, 16384, 1 << 20, true}, Shape{5, 3, 4096, 1 << 20, false},
+                      Shape{1, 1, 64, 0, false}, Shape{3, 3, 64, 0, true},
+                      Shape{8, 2, 64, 1 << 20, false}),
     [](const auto& shape) {
       return std::to_string(shape.index) + "_" + std::to_string(shape.param.came) + "of" +
              std::to_string(shape.param.planned);

@@ -41,13 +41,14 @@ struct Shape {
   std::uint16_t seats;
   std::uint32_t rows;
   std::size_t record_bytes;
+  std::uint32_t ring_bytes = kRingBytesMin;
 };
 
 class SeatThreadsTest : public ::testing::TestWithParam<Shape> {};
 
 TEST_P(SeatThreadsTest, EveryRowArrivesOnceInEveryEpoch) {
   const Shape shape = GetParam();
-  TestMesh mesh(mesh_config(shape.seats, TestSeat::streams()), false);
+  TestMesh mesh(mesh_config(shape.seats, TestSeat::streams(), shape.ring_bytes), false);
   TestQuery query;
   query.rows = shape.rows;
   query.record_bytes = shape.record_bytes;
@@ -72,7 +73,7 @@ TEST_P(SeatThreadsTest, EveryRowArrivesOnceInEveryEpoch) {
 
 TEST_P(SeatThreadsTest, CancelAtAnyMomentLeavesTheNextEpochWhole) {
   const Shape shape = GetParam();
-  TestMesh mesh(mesh_config(shape.seats, TestSeat::streams()), false);
+  TestMesh mesh(mesh_config(shape.seats, TestSeat::streams(), shape.ring_bytes), false);
   TestQuery query;
   query.rows = shape.rows;
   query.record_bytes = shape.record_bytes;
@@ -87,14 +88,18 @@ TEST_P(SeatThreadsTest, CancelAtAnyMomentLeavesTheNextEpochWhole) {
   });
 }
 
-// One seat alone; small records that fill the ring; exactly a quarter of a ring; chunks.
+// One seat alone; small records that fill the ring; exactly a quarter of a ring; chunks; rings of
+// one record, which a row fills or does not fit; many more seats than cores.
 INSTANTIATE_TEST_SUITE_P(Shapes, SeatThreadsTest,
                          ::testing::Values(Shape{1, 500, 64}, Shape{2, 2000, 16},
                                            Shape{4, 1000, 64}, Shape{3, 500, 992},
-                                           Shape{3, 100, 10000}),
+                                           Shape{3, 100, 10000}, Shape{3, 500, 32, kRingBytesLeast},
+                                           Shape{2, 200, 200, kRingBytesLeast},
+                                           Shape{24, 240, 32, 256}),
                          [](const auto& shape) {
                            return std::to_string(shape.param.seats) + "Seats" +
-                                  std::to_string(shape.param.record_bytes) + "Bytes";
+                                  std::to_string(shape.param.record_bytes) + "BytesRing" +
+                                  std::to_string(shape.param.ring_bytes);
                          });
 
 TEST(SeatThreads, DeathOfASeatEndsTheQueryOfTheOthers) {

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "exchange/control_service.h"
+#include "exchange/ring.h"
 #include "exchange/stream_input.h"
 #include "exchange/stream_output.h"
 #include "exchange/test_mesh.h"
@@ -19,8 +20,10 @@ constexpr SeatSet kAll{7};
 
 class StreamModel final : public StreamProcedure {
  public:
-  explicit StreamModel(unsigned seed)
-      : mesh_(mesh_config(kSeatCount, {StreamAudience::kSeats, StreamAudience::kLeader})),
+  StreamModel(unsigned seed, std::uint32_t ring_bytes)
+      : mesh_(
+            mesh_config(kSeatCount, {StreamAudience::kSeats, StreamAudience::kLeader}, ring_bytes)),
+        record_bytes_max_(ring_record_bytes_max(ring_bytes)),
         random_(seed) {
     for (std::uint16_t seat = 0; seat < kSeatCount; ++seat) {
       registries_[seat].add(StreamId(0), *this);
@@ -165,11 +168,11 @@ class StreamModel final : public StreamProcedure {
   }
 
   std::string random_message() {
-    constexpr std::size_t kLimit = kRingBytesMin / 4 - 32;
-    static constexpr std::array<std::size_t, 7> kSizes{
-        0, 1, kLimit, kLimit + 1, 2 * kLimit, 5 * kLimit, 6 * kLimit + 17};
+    const std::size_t limit = record_bytes_max_;
+    const std::array<std::size_t, 7> sizes{0,         1,         limit,         limit + 1,
+                                           2 * limit, 5 * limit, 6 * limit + 17};
     const std::size_t bytes =
-        random_() % 2 == 0 ? kSizes[random_() % kSizes.size()] : random_() % 300;
+        random_() % 2 == 0 ? sizes[random_() % sizes.size()] : random_() % 300;
     std::string text(bytes, '\0');
     for (char& c : text) {
       c = static_cast<char>(random_());
@@ -259,6 +262,7 @@ class StreamModel final : public StreamProcedure {
   }
 
   TestMesh mesh_;
+  std::size_t record_bytes_max_;
   std::mt19937 random_;
   base::MemoryBudget budget_{1 << 20};
   std::array<StreamRegistry, kSeatCount> registries_;
@@ -269,18 +273,26 @@ class StreamModel final : public StreamProcedure {
   std::size_t ends_seen_ = 0;
 };
 
-TEST(Stream, BehavesAsQueuesOfStringsForRandomOperations) {
+void expect_behaves(std::uint32_t ring_bytes, std::size_t delivered_min, std::size_t ends_min) {
   std::size_t ends_seen = 0;
   for (unsigned seed = 0; seed < 40; ++seed) {
-    StreamModel model(seed);
+    StreamModel model(seed, ring_bytes);
     for (int i = 0; i < 10000; ++i) {
       model.step();
       ASSERT_FALSE(::testing::Test::HasFatalFailure()) << "seed " << seed << ", step " << i;
     }
-    EXPECT_GT(model.delivered(), 200U);
+    EXPECT_GT(model.delivered(), delivered_min);
     ends_seen += model.ends_seen();
   }
-  EXPECT_GT(ends_seen, 100U);
+  EXPECT_GT(ends_seen, ends_min);
+}
+
+TEST(Stream, BehavesAsQueuesOfStringsForRandomOperations) {
+  expect_behaves(kRingBytesMin, 200, 100);
+}
+
+TEST(Stream, BehavesAsQueuesOfStringsThroughRingsOfOneRecord) {
+  expect_behaves(kRingBytesLeast, 50, 30);
 }
 
 }  // namespace
