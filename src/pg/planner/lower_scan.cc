@@ -62,8 +62,21 @@ RelationFacts facts_of(Oid oid) {
   });
 }
 
-/// Adds the column of `var` to the scan.
-ScopeColumn add_column(plan::ScanSpec& spec, const RelationFacts& facts, Var* var) {
+/// As PostgreSQL's EXPLAIN writes a column: with its table where there are several.
+std::string shown_name(const Lowering& lowering, const RangeTblEntry* entry, const char* column) {
+  const bool several = list_length(lowering.statement.planned->rtable) > 1;
+  const char* name = call([=] {
+    return several && entry->eref != nullptr
+               ? psprintf("%s.%s", quote_identifier(entry->eref->aliasname),
+                          quote_identifier(column))
+               : quote_identifier(column);
+  });
+  return name;
+}
+
+/// Adds the column of `var` to the scan of `entry`.
+ScopeColumn add_column(const Lowering& lowering, const RangeTblEntry* entry, plan::ScanSpec& spec,
+                       const RelationFacts& facts, Var* var) {
   if (var->varattno <= 0 || var->varattno > facts.attribute_count) {
     decline(Reason::kExpression, "whole row or system column");
   }
@@ -79,7 +92,7 @@ ScopeColumn add_column(plan::ScanSpec& spec, const RelationFacts& facts, Var* va
   column.column = static_cast<std::uint32_t>(spec.columns.size());
   column.terminal = reinterpret_cast<Node*>(var);
   column.not_null = attribute.not_null;
-  spec.columns.push_back({var->varattno, *type, attribute.name});
+  spec.columns.push_back({var->varattno, *type, shown_name(lowering, entry, attribute.name)});
   return column;
 }
 
@@ -107,13 +120,14 @@ Fragment lower_scan(Lowering& lowering, const SeqScan& scan, const std::vector<N
   collect_leaves(reinterpret_cast<Node*>(scan.scan.plan.qual), all);
   Scope filter_scope;
   for (Node* leaf : all) {
-    filter_scope.add(leaf, add_column(spec, facts, reinterpret_cast<Var*>(leaf)));
+    filter_scope.add(leaf, add_column(lowering, entry, spec, facts, reinterpret_cast<Var*>(leaf)));
   }
   Fragment fragment;
   for (Node* leaf : leaves) {
     const ScopeColumn* read = filter_scope.find(leaf);
     ScopeColumn column =
-        read != nullptr ? *read : add_column(spec, facts, reinterpret_cast<Var*>(leaf));
+        read != nullptr ? *read
+                        : add_column(lowering, entry, spec, facts, reinterpret_cast<Var*>(leaf));
     spec.outputs.push_back(column.column);
     column.column = static_cast<std::uint32_t>(spec.outputs.size() - 1);
     fragment.scope.add(leaf, column);
