@@ -139,9 +139,11 @@ std::unique_ptr<Source> FragmentTask::make_source(const PlanNode& node) {
 std::unique_ptr<Operator> FragmentTask::make_operator(const PlanNode& node) {
   const std::vector<plan::DataType>& input = node.inputs[0].output;
   if (const auto* join = node.as<plan::HashJoinSpec>()) {
+    // Not out of what the build side has left: rows may have gone to the client when the probe
+    // first needs a column, and then the run cannot be given up any more.
     return std::make_unique<HashProbeOperator>(*join, input, node.inputs[1].output,
                                                blocking_.at(node.id).build->table(),
-                                               operator_budget(node), counters(node));
+                                               passing_budget(), counters(node));
   }
   ++counters(node).starts;
   base::MemoryBudget& passing = budget(node, kPassingMemoryBytesMax);
@@ -219,6 +221,11 @@ base::MemoryBudget& FragmentTask::budget(const PlanNode& node, std::size_t limit
     entry = std::make_unique<base::MemoryBudget>(limit_bytes);
   }
   return *entry;
+}
+
+base::MemoryBudget& FragmentTask::passing_budget() {
+  passing_budgets_.push_back(std::make_unique<base::MemoryBudget>(kPassingMemoryBytesMax));
+  return *passing_budgets_.back();
 }
 
 base::MemoryBudget& FragmentTask::operator_budget(const PlanNode& node) {

@@ -72,10 +72,12 @@ class FragmentTask final : public Task {
   [[nodiscard]] NodeCounters& counters(const plan::PlanNode& node) const;
   [[nodiscard]] base::MemoryBudget& budget(const plan::PlanNode& node, std::size_t limit_bytes);
   [[nodiscard]] base::MemoryBudget& operator_budget(const plan::PlanNode& node);
+  [[nodiscard]] base::MemoryBudget& passing_budget();
 
   const FragmentContext& context_;
   FragmentSpec spec_;
   std::map<base::NodeId, std::unique_ptr<base::MemoryBudget>> budgets_;
+  std::vector<std::unique_ptr<base::MemoryBudget>> passing_budgets_;
   std::map<base::NodeId, Consumed> inputs_;
   std::map<base::NodeId, Blocking> blocking_;
   std::unique_ptr<base::MemoryBudget> output_budget_;
