@@ -60,6 +60,12 @@ Seat& take_seat(dsm_segment* segment, shm_toc* toc) {
   return *seat;
 }
 
+/// A failure that is not this seat's to report.
+bool leaves_silently(const base::Error& error) noexcept {
+  return error.kind() == ErrorKind::kPeer || error.kind() == ErrorKind::kAbandon ||
+         error.kind() == ErrorKind::kCancelled;
+}
+
 /// Returns once the leader has sealed the membership or closed the query.
 void await_seal(exchange::Mesh& mesh) {
   for (;;) {
@@ -87,8 +93,7 @@ void serve(Seat& seat) {
     runtime.serve();
   } catch (const base::Error& error) {
     seat.mesh.fail(error.kind(), error.message());
-    if (error.kind() != ErrorKind::kPeer && error.kind() != ErrorKind::kAbandon &&
-        error.kind() != ErrorKind::kCancelled) {
+    if (!leaves_silently(error)) {
       throw;
     }
   }
@@ -120,7 +125,9 @@ void run(dsm_segment* segment, shm_toc* toc) {
     throw;
   } catch (const base::Error& error) {
     seat.mesh.fail(error.kind(), error.message());
-    throw;
+    if (!leaves_silently(error)) {
+      throw;
+    }
   } catch (const std::bad_alloc&) {
     seat.mesh.fail(ErrorKind::kQuery, "out of memory");
     throw;
