@@ -1,6 +1,7 @@
 // Feeds arbitrary bytes to decode(), both as they are and behind a header that fits them, so that
 // the fuzzer need not guess the checksum. What decodes must encode to bytes that decode to the same
 // plan.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -25,8 +26,10 @@ std::vector<std::byte> behind_header(std::span<const std::byte> body) {
   out.u32(static_cast<std::uint32_t>(codec::kHeaderBytes + body.size()));
   out.u32(0);
   out.u64(codec::checksum_of(body));
-  std::vector<std::byte> bytes = out.take();
-  bytes.insert(bytes.end(), body.begin(), body.end());
+  const std::vector<std::byte> header = out.take();
+  std::vector<std::byte> bytes(header.size() + body.size());  // no room behind: it hides over-reads
+  std::ranges::copy(header, bytes.begin());
+  std::ranges::copy(body, bytes.begin() + static_cast<std::ptrdiff_t>(header.size()));
   return bytes;
 }
 

@@ -61,8 +61,11 @@ class HostileRing {
       case 5:
         edit_position(input, opcode >> 3);
         break;
-      default:
+      case 6:
         edit_bytes(input, opcode >> 3);
+        break;
+      default:
+        forge(input, opcode >> 3);
     }
     fuzz_require(!honest_ || (writer_.invariants() && reader_.invariants()));
   }
@@ -74,6 +77,7 @@ class HostileRing {
     if (writer_.reserve(bytes, payload) != RingSpace::kGranted) {
       return;
     }
+    ++records_;
     std::memset(payload, 0x5A, bytes);
     const auto length = static_cast<std::uint32_t>(bytes);
     if ((opcode & 8) != 0) {
@@ -142,6 +146,22 @@ class HostileRing {
     }
   }
 
+  /// Publishes a record that no writer would: right in all but what the input says.
+  void forge(FuzzInput& input, std::uint64_t choice) {
+    honest_ = false;
+    SharedWord& position = ring_.shared().producer.write_position;
+    const std::size_t bytes = ring_.memory().bytes.size();
+    const std::size_t place = position.load() % bytes / kRecordAlignment * kRecordAlignment;
+    RecordHeader header{};
+    header.payload_bytes = static_cast<std::uint32_t>(input.number(choice % 2 == 0 ? 1 : 4));
+    header.kind = static_cast<RecordKind>(1 + choice / 2 % 4);
+    header.epoch = 2;
+    header.sequence = records_++;
+    header.message_bytes = header.payload_bytes;
+    std::memcpy(ring_.data() + place, &header, sizeof header);
+    position.fetch_add(kRecordAlignment * (1 + choice / 8 + input.byte() % 4));
+  }
+
   TestRing ring_;
   std::size_t record_bytes_max_;
   base::MemoryBudget budget_;
@@ -150,6 +170,7 @@ class HostileRing {
   RingReader reader_;
   std::deque<RingRecord> leases_;
   bool honest_ = true;  // nobody has touched what is the other end's
+  std::uint64_t records_ = 0;
   std::uint32_t chunk_ = 0;
   volatile std::uint64_t sum_ = 0;
 };
