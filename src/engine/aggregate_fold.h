@@ -88,7 +88,7 @@ struct SumToInt128 : FoldBase {
 struct SumFloat : FoldBase {
   using In = double;
   using State = double;
-  static constexpr State kInitial = 0;
+  static constexpr State kInitial = -0.0;  // the sum of zeros that are all negative is negative
   static constexpr double kLargest = 1e140;
   template <bool kNan>
   State step(State state, In value) noexcept {

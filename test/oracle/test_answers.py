@@ -210,7 +210,8 @@ def test_float_sums_are_postgresqls_to_the_last_bit(session):
         create table floats (g int, f float8);
         insert into floats select i % 3, (random() - 0.5) * power(10, i % 30)
           from generate_series(1, 30000) i;
-        insert into floats values (0, '-0'), (5, 'NaN'), (6, 'Infinity'), (6, '-Infinity');
+        insert into floats values (0, '-0'), (5, 'NaN'), (6, 'Infinity'), (6, '-Infinity'),
+          (7, '-0'), (7, '-0'), (8, '-0'), (8, '0'), (9, null);
         analyze floats;
         set max_parallel_workers_per_gather = 0;
     """)

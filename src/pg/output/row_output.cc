@@ -118,7 +118,9 @@ struct ColumnConverters {
     if (count == 0 || view.is_null(row)) {
       return false;
     }
-    value = Float8GetDatum(view.as<double>()[row] / static_cast<double>(count));
+    // float8_accum() begins with 0, sum(float8) with the first value: here -0 is a sum.
+    const double sum = 0.0 + view.as<double>()[row];
+    value = Float8GetDatum(sum / static_cast<double>(count));
     return true;
   }
 
