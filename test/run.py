@@ -50,6 +50,16 @@ def model_checks(results, all_bounds):
     results.add_junit("models", report, log)
 
 
+def storms(results, long):
+    """Faults injected into seats. A build with assertions: what a storm finds, it finds early."""
+    if long:
+        os.environ["SLUICE_STORM_SEEDS"] = "20000"
+    if build(results, "faults", WORK / "faults", *PORTABLE, "-DSLUICE_FAULT_POINTS=ON",
+             "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS=-O1"):
+        unit_tests(results, "faults", WORK / "faults",
+                   {"thread_storm_test", "process_storm_test", "allocation_storm_test"})
+
+
 def regress_tests(results, suite, runner, environment):
     """Counts pg_regress's lines: `test name ... ok` or `... FAILED`."""
     ok, log = step(None, suite, [runner], env=environment)
@@ -82,6 +92,7 @@ def main():
     if build(results, "gcc", WORK / "gcc"):
         unit_tests(results, "gcc", WORK / "gcc")
         server_tests(results, WORK / "gcc/sluice.so", arguments.all)
+    storms(results, arguments.all)
     if build(results, "asan", WORK / "asan", *PORTABLE, "-DSLUICE_SANITIZE=address"):
         unit_tests(results, "asan", WORK / "asan")
     if build(results, "tsan", WORK / "tsan", *PORTABLE, "-DSLUICE_SANITIZE=thread"):

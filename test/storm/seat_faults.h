@@ -157,7 +157,7 @@ class SeatFaults {
     if ((random_ >> 8) % 256 >= noise_.yields) {
       return;
     }
-    if ((random_ >> 16) % 8 != 0) {
+    if ((random_ >> 16) % 32 != 0) {
       sched_yield();
       return;
     }

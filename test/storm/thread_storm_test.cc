@@ -1,5 +1,6 @@
 // Random queries while seats yield, stall, fail and leave at fault points. Seats are threads.
 #include <cstdlib>
+#include <functional>
 #include <gtest/gtest.h>
 #include <iterator>
 
@@ -64,6 +65,7 @@ class ThreadStorm : public ::testing::Test {
     const Ending& ending = crew.endings()[seat];
     const Fault* fault = fired_in(crew, seat);
     if (ending.way == Ending::Way::kWell || ending.way == Ending::Way::kNotNeeded) {
+      EXPECT_EQ(fault, nullptr) << message_of(*fault) << " was swallowed";
       return;
     }
     if (ending.way == Ending::Way::kLeft) {
@@ -97,7 +99,9 @@ class ThreadStorm : public ::testing::Test {
   }
 
   /// Returns how many faults fired.
-  static std::size_t storm(std::uint64_t seed, unsigned faults) {
+  static std::size_t storm(
+      std::uint64_t seed, unsigned faults,
+      const std::function<void(StormOptions&)>& change = [](StormOptions&) {}) {
     StormQuery query(seed);
     StormOptions options;
     options.shape = query.shape();
@@ -116,6 +120,7 @@ class ThreadStorm : public ::testing::Test {
       fault.action = static_cast<FaultAction>(query.below(4));
       options.faults.push_back(fault);
     }
+    change(options);
     Tables tables(1 + query.below(200));
     query.fill(tables);
     StormCrew crew(query.plan(), tables, options);
@@ -144,11 +149,11 @@ TEST_F(ThreadStorm, NoiseAloneChangesNoResultAndPassesEveryPoint) {
     count = 0;
   }
   std::uint64_t distributed = 0;
-  for (std::uint64_t seed = 0; seed < seeds(300) && !HasFailure(); ++seed) {
+  for (std::uint64_t seed = 0; seed < seeds(200) && !HasFailure(); ++seed) {
     storm(seed, 0);
     distributed += StormQuery(seed).plan().distributed ? 1 : 0;
   }
-  EXPECT_GT(distributed, seeds(300) / 2);
+  EXPECT_GT(distributed, seeds(200) / 2);
   for (std::size_t point = 0; point < kPoints; ++point) {
     if (!only_in_the_server(static_cast<FaultPoint>(point))) {
       EXPECT_NE(passages[point], 0U) << base::name_of(static_cast<FaultPoint>(point));
@@ -158,7 +163,7 @@ TEST_F(ThreadStorm, NoiseAloneChangesNoResultAndPassesEveryPoint) {
 
 TEST_F(ThreadStorm, OneFaultEndsInTheRightRowsOrInThatFault) {
   std::uint64_t fired = 0;
-  const std::uint64_t queries = seeds(800);
+  const std::uint64_t queries = seeds(500);
   for (std::uint64_t seed = 10'000; seed < 10'000 + queries && !HasFailure(); ++seed) {
     fired += storm(seed, 1) == 0 ? 0 : 1;
   }
@@ -167,11 +172,41 @@ TEST_F(ThreadStorm, OneFaultEndsInTheRightRowsOrInThatFault) {
 
 TEST_F(ThreadStorm, SeveralFaultsEndInTheRightRowsOrInOneOfThem) {
   std::uint64_t twice = 0;
-  const std::uint64_t queries = seeds(800);
+  const std::uint64_t queries = seeds(500);
   for (std::uint64_t seed = 20'000; seed < 20'000 + queries && !HasFailure(); ++seed) {
     twice += storm(seed, 6) > 1 ? 1 : 0;
   }
   EXPECT_GT(twice, queries / 20) << "too few faults to mean anything";
+}
+
+TEST_F(ThreadStorm, TwoErrorsAtOnceAreOneOfThem) {
+  std::uint64_t twice = 0;
+  for (std::uint64_t seed = 30'000; seed < 30'200 && !HasFailure(); ++seed) {
+    const auto change = [](StormOptions& options) {
+      for (std::uint16_t seat = 1; seat < options.shape.came; ++seat) {
+        options.faults.push_back({FaultPoint::kTaskStep, 1, seat, FaultAction::kError});
+      }
+    };
+    twice += storm(seed, 0, change) > 1 ? 1 : 0;
+  }
+  EXPECT_GT(twice, 10U) << "too few errors to mean anything";
+}
+
+TEST_F(ThreadStorm, LeafFunctionsThatResetTheLatchLoseNoWakeUp) {
+  for (std::uint64_t seed = 40'000; seed < 40'100 && !HasFailure(); ++seed) {
+    storm(seed, 0, [](StormOptions& options) {
+      options.noise.resets_latch = true;
+      options.noise.yields = 40;
+      options.operator_memory_bytes = std::size_t{64} << 20;
+    });
+  }
+}
+
+TEST_F(ThreadStorm, RingsOfOneRecordEndEveryQuery) {
+  for (std::uint64_t seed = 50'000; seed < 50'100 && !HasFailure(); ++seed) {
+    storm(seed, 1,
+          [](StormOptions& options) { options.shape.ring_bytes = exchange::kRingBytesLeast; });
+  }
 }
 
 }  // namespace
