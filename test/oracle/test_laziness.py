@@ -80,3 +80,18 @@ def test_limit_one_cancels_down_the_tree(tables, workers):
     nodes = sluice_nodes(tree)
     assert nodes, tree
     assert len(tables.rows(query, "force", workers)[1]) == 1
+
+
+@pytest.mark.parametrize("workers", (2, 4))
+def test_a_probe_side_behind_a_stream_is_not_scanned_for_an_empty_build_side(tables, workers):
+    """In another fragment nothing but the START that nobody sends keeps the scan from running."""
+    tables.execute("drop table if exists far_side; create table far_side as select * from probe_side; analyze far_side")
+    query = "select count(*) from far_side a join probe_side b on a.k = b.n where b.k {} b.k and b.n < 28000"
+    plan = "\n".join(tables.plan(query.format("<>"), workers))
+    assert plan.count("Redistribute") == 2 and plan.index("Seq Scan on far_side") < plan.index(
+        "Seq Scan on probe_side"), plan
+    before = sequential_scans(tables, "far_side")
+    assert tables.rows(query.format("<>"), "force", workers)[1] == [(0,)]
+    assert sequential_scans(tables, "far_side") == before
+    tables.rows(query.format("="), "force", workers)
+    assert sequential_scans(tables, "far_side") > before
