@@ -12,6 +12,7 @@
 #include "codec/plan_codec.h"
 #include "pg/border/call.h"
 #include "pg/border/pg_include.h"
+#include "pg/launch/segment_room.h"
 #include "pg/source/heap_source.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -94,7 +95,7 @@ Crew::Crew(const plan::PlanSpec& plan, const CrewOptions& options) {
   };
   size_for(config.seats);
   void* memory = nullptr;
-  if (config.seats > 1) {
+  if (config.seats > 1 && has_room_for_segment(RunRegion::bytes_for(sizes))) {
     create_context(sizes, config.seats - 1U);
   }
   if (context_ != nullptr) {
