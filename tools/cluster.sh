@@ -5,6 +5,7 @@
 #        tools/cluster.sh drop DIR                     stop it and remove everything
 #        tools/cluster.sh install DIR FILE.so          put a library where the cluster loads it from
 #        tools/cluster.sh env DIR                      print PGHOST, PGPORT, PGUSER for eval
+# SLUICE_SERVER_ENV: variables of the server's own environment, as `NAME=value NAME=value`.
 # A server cannot run as root: as root everything below runs as SLUICE_USER (default postgres).
 set -euo pipefail
 
@@ -98,7 +99,9 @@ case $command in
     if running; then
       as_server "$bin/pg_ctl" -D "$dir/data" -m fast -w stop >/dev/null
     fi
-    as_server "$bin/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 120 start >/dev/null 2>&1 ||
+    # shellcheck disable=SC2086  # several variables
+    as_server env ${SLUICE_SERVER_ENV:-} "$bin/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 120 \
+      start >/dev/null 2>&1 ||
       { tail -n 5 "$dir/server.log" >&2; die "the server did not start: see $dir/server.log"; }
     ;;
   stop)
