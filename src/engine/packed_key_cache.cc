@@ -47,6 +47,8 @@ void pack_strings(const ColumnView& column, const RowIndex* rows, std::uint32_t 
 
 PackedKeyCache::PackedKeyCache(const std::vector<PhysicalType>& key_types, base::Arena& arena)
     : scratch_(arena.allocate_array<Scratch>(1).data()) {
+  // The words, too: find() compares with an entry's word before it knows whether there is one.
+  std::memset(scratch_->cached_words, 0, sizeof scratch_->cached_words);
   std::memset(scratch_->cached_groups, 0, sizeof scratch_->cached_groups);
   std::uint32_t bits = 0;
   for (const PhysicalType type : key_types) {

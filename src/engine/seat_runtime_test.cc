@@ -179,6 +179,12 @@ struct Shape {
   bool streams;
 };
 
+void PrintTo(const Shape& shape, std::ostream* out) {
+  *out << shape.came << " of " << shape.planned << " seats, rings of " << shape.ring_bytes
+       << " bytes, broadcasts up to " << shape.broadcast_bytes_max
+       << (shape.streams ? ", streaming" : "");
+}
+
 class SeatRuntimeShapes : public ::testing::TestWithParam<Shape> {
  protected:
   void expect_rows(PlanNode root, const Shop& shop, const Rows& expected) {

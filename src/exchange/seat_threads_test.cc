@@ -44,6 +44,11 @@ struct Shape {
   std::uint32_t ring_bytes = kRingBytesMin;
 };
 
+void PrintTo(const Shape& shape, std::ostream* out) {
+  *out << shape.seats << " seats, " << shape.rows << " rows in records of " << shape.record_bytes
+       << " bytes, rings of " << shape.ring_bytes;
+}
+
 class SeatThreadsTest : public ::testing::TestWithParam<Shape> {};
 
 TEST_P(SeatThreadsTest, EveryRowArrivesOnceInEveryEpoch) {

@@ -94,7 +94,8 @@ class Shuffle {
   Placed place_first_rows(PlanNode node, Placed input) const {
     if (!input.is_single()) {
       const auto* top_k = node.as<TopKSpec>();
-      const std::uint64_t limit = top_k != nullptr ? top_k->limit : node.as<LimitSpec>()->limit;
+      const std::uint64_t limit =
+          top_k != nullptr ? top_k->limit : std::get<LimitSpec>(node.spec).limit;
       const double rows =
           std::min(input.node.rows_estimated, static_cast<double>(limit) * costs_.computing_seats);
       input.node = make_node(node.spec, std::move(input.node), rows);

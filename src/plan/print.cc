@@ -274,7 +274,7 @@ std::vector<std::string> column_names(const PlanNode& node) {
   if (const auto* scan = node.as<ScanSpec>()) {
     return names_at(scan_names(*scan), scan->outputs);
   }
-  const Names names = input_names(node);
+  Names names = input_names(node);
   if (const auto* join = node.as<HashJoinSpec>()) {
     return names_at(names, join->outputs);
   }

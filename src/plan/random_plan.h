@@ -141,6 +141,7 @@ class RandomPlan {
     std::iota(order.begin(), order.end(), 0U);
     std::shuffle(order.begin(), order.end(), random_);
     std::vector<SortKey> keys;
+    keys.reserve(order.size());
     for (const std::uint32_t column : order) {
       keys.push_back({column, below(2) == 0, below(2) == 0});
     }

@@ -39,8 +39,8 @@ NumericDecoder::NumericDecoder(std::uint8_t precision, std::uint8_t scale) noexc
 }
 
 void NumericDecoder::fill_weight(int weight, Weight& entry) const noexcept {
-  constexpr std::uint64_t kHeaderOfNoDigits = 2U * 3 + 1;
-  constexpr std::uint64_t kHeaderStep = 2U * 2;
+  constexpr std::uint64_t kHeaderOfNoDigits = std::uint64_t{2} * 3 + 1;
+  constexpr std::uint64_t kHeaderStep = std::uint64_t{2} * 2;
   const int fraction_bits = cuts_digit() ? kFractionBits : 0;
   constexpr UInt128 kFactorMax = static_cast<UInt128>(INT64_MAX) / kNumericBase;
   int digits = 0;
