@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 
+import code_checks
 from results import PORTABLE, PYTHON, ROOT, WORK, Results, build, step, unit_tests
 
 
@@ -88,15 +89,18 @@ def main():
     WORK.mkdir(exist_ok=True)
     results = Results()
     check_sources(results)
+    code_checks.static_checks(results, with_tests=arguments.all)
     model_checks(results, arguments.all)
     if build(results, "gcc", WORK / "gcc"):
         unit_tests(results, "gcc", WORK / "gcc")
+        code_checks.valgrind(results, WORK / "gcc")
         server_tests(results, WORK / "gcc/sluice.so", arguments.all)
     storms(results, arguments.all)
     if build(results, "asan", WORK / "asan", *PORTABLE, "-DSLUICE_SANITIZE=address"):
         unit_tests(results, "asan", WORK / "asan")
     if build(results, "tsan", WORK / "tsan", *PORTABLE, "-DSLUICE_SANITIZE=thread"):
         unit_tests(results, "tsan", WORK / "tsan", {"exchange_test", "engine_test"})
+    code_checks.fuzz(results, long=arguments.all)
     clang = shutil.which("clang++")
     build(results, "clang", WORK / "clang", *PORTABLE, f"-DCMAKE_CXX_COMPILER={clang}",
           "-DSLUICE_TESTS=OFF")

@@ -25,6 +25,15 @@ postgres_version() {
   apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1
 }
 
+# The sanitizers' and libFuzzer's libraries, where they are a package of their own.
+clang_runtime() {
+  local major
+  major=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
+  if [ -n "$major" ] && apt-cache show "libclang-rt-$major-dev" >/dev/null 2>&1; then
+    echo "libclang-rt-$major-dev"
+  fi
+}
+
 missing() {
   local package
   for package in "$@"; do
@@ -36,7 +45,11 @@ packages=(g++ make cmake ninja-build pkg-config libxxhash-dev python3)
 case $level in
   build) ;;
   demo | bench) packages+=(python3-venv) ;;
-  check) packages+=(python3-venv libgtest-dev clang clang-format clang-tidy spin) ;;
+  check)
+    packages+=(python3-venv libgtest-dev clang clang-format clang-tidy spin cppcheck valgrind relacy-dev)
+    runtime=$(clang_runtime)
+    if [ -n "$runtime" ]; then packages+=("$runtime"); fi
+    ;;
   *) die "unknown level '$level': build, demo, bench or check" ;;
 esac
 

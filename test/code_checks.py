@@ -1,0 +1,69 @@
+"""Steps that look at the code itself: static analysis, fuzzers, and memory under valgrind."""
+
+import re
+import shutil
+import subprocess
+
+from results import JOBS, PORTABLE, PYTHON, ROOT, WORK, build, step
+
+FUZZ_SECONDS = 15
+FUZZ_SECONDS_ALL = 300
+
+# A smoke test: valgrind is slow, and AddressSanitizer sees most of it in the whole suites.
+VALGRIND_TESTS = {
+    "exchange_test": "Ring*:DamagedRing*:Doorbell*:MessageBuffer*:StreamOutput*:StreamInput*"
+                     ":-*Random*",
+    "codec_test": "PlanCodec.*:-*Random*:*Noise*:*Flipped*:*Truncation*:*Changed*",
+    "engine_test": "HashJoin.*:JoinTable.*:Aggregate.*:TopK.*"
+                   ":-*Agree*:*Random*:*Residual*:*ManyGroups*:*EmptySides*",
+    "pg_decode_test": "PageDecoder.*:LinePointer*:-*Random*:*EveryLength*",
+}
+
+
+def product_sources():
+    listed = subprocess.run(["git", "ls-files", "src/*.cc"], cwd=ROOT, capture_output=True,
+                            text=True, check=True).stdout.split()
+    return [path for path in listed if not re.search(r"_(test|fuzz|bench)\.cc$", path)]
+
+
+def static_checks(results, with_tests):
+    """Tests are left to clang-tidy, and there to the long run: cppcheck takes GoogleTest's macros for
+    errors, and clang-tidy takes half a minute for each."""
+    step(results, "headers alone", [PYTHON, "tools/tidy.py", "--headers"])
+    step(results, "cppcheck", ["cppcheck", "--enable=warning,performance,portability",
+                               "--error-exitcode=1", "--std=c++20", "--quiet", f"-j{JOBS}", "-Isrc",
+                               *product_sources()])
+    directory = WORK / "clang-tidy"
+    configured, _ = step(results, "configure clang-tidy",
+                         ["cmake", "-S", ".", "-B", directory, "-G", "Ninja", *PORTABLE,
+                          "-DCMAKE_CXX_COMPILER=clang++"])
+    if configured:
+        step(results, "clang-tidy", [PYTHON, "tools/clang_tidy.py", f"--build={directory}",
+                                     *(["--tests"] if with_tests else [])])
+
+
+def fuzz(results, long):
+    """Every target replays its corpus and searches on: two cases each."""
+    directory = WORK / "fuzz"
+    if not build(results, "fuzz", directory, *PORTABLE, "-DSLUICE_TESTS=OFF",
+                 "-DSLUICE_SANITIZE=fuzzer", f"-DCMAKE_CXX_COMPILER={shutil.which('clang++')}"):
+        return
+    report = WORK / "fuzz.xml"
+    report.unlink(missing_ok=True)
+    _, log = step(None, "fuzz", [PYTHON, "test/fuzz/fuzz.py", f"--programs={directory / 'fuzz'}",
+                                 f"--seconds={FUZZ_SECONDS_ALL if long else FUZZ_SECONDS}",
+                                 f"--report={report}"])
+    results.add_junit("fuzz", report, log)
+
+
+def valgrind(results, directory):
+    """A few unit tests of a build without sanitizers; a leak or a bad access is a failure."""
+    for name, chosen in VALGRIND_TESTS.items():
+        binary = next(iter(sorted(directory.rglob(name))), directory / name)
+        report = WORK / f"valgrind-{name}.xml"
+        report.unlink(missing_ok=True)
+        ok, log = step(None, f"valgrind {name}",
+                       ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full", binary,
+                        f"--gtest_filter={chosen}", f"--gtest_output=xml:{report}"])
+        results.add_junit("valgrind", report, log)
+        results.add(f"valgrind: {name} is clean", ok, log)
