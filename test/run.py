@@ -13,6 +13,7 @@ import sys
 
 import code_checks
 from results import PORTABLE, PYTHON, ROOT, WORK, Results, build, step, unit_tests
+from server_faults import FAULTS, server_faults
 
 
 def check_sources(results):
@@ -32,6 +33,7 @@ def server_tests(results, module, all_suites):
         report.unlink(missing_ok=True)
         _, log = step(None, "oracle", [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider",
                                        f"--junitxml={report}", "test/oracle",
+                                       *(f"--ignore=test/oracle/{file}" for file in FAULTS),
                                        *(["--all"] if all_suites else [])], env=environment)
         results.add_junit("oracle", report, log)
         for suite in ("sql", "isolation"):
@@ -96,6 +98,7 @@ def main():
         code_checks.valgrind(results, WORK / "gcc")
         server_tests(results, WORK / "gcc/sluice.so", arguments.all)
     storms(results, arguments.all)
+    server_faults(results, arguments.all)
     if build(results, "asan", WORK / "asan", *PORTABLE, "-DSLUICE_SANITIZE=address"):
         unit_tests(results, "asan", WORK / "asan")
     if build(results, "tsan", WORK / "tsan", *PORTABLE, "-DSLUICE_SANITIZE=thread"):

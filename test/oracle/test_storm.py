@@ -55,6 +55,8 @@ def random_fault(chooser):
     points = MAY_THROW if action in THROWING else PLACED
     if action == "abandon":
         points = points - NO_ABANDON
+    if action == "reset_latch":
+        points = points - {"Parked"}  # where no code but the sleeper's own runs
     point = chooser.choice(sorted(points))
     nth = chooser.choice([1, 1, 2, 3, 10])
     if action in ("reset_latch", "interrupt"):

@@ -1,0 +1,57 @@
+"""Steps that run the server with a library that has fault points, plain and under AddressSanitizer."""
+
+import os
+import subprocess
+
+from results import PYTHON, ROOT, WORK, build, step
+
+FAULTS = ("test_faults.py", "test_storm.py")
+UNDER_ASAN = ("test_answers.py", "test_lifecycle.py", "test_cases.py", "test_clients.py")
+# What is leaked counts sluice.live_allocations: the server itself frees little before it exits.
+SANITIZER_OPTIONS = (
+    "ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0:use_sigaltstack=0:"
+    "detect_stack_use_after_return=0:abort_on_error=1",
+    "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:abort_on_error=1",
+)
+
+
+def oracle(results, name, module, files, long, **environment):
+    """Files of test/oracle, on a cluster and with a library of their own."""
+    cluster, report = WORK / f"cluster-{name}", WORK / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    subprocess.run([ROOT / "tools/cluster.sh", "drop", cluster], check=False)
+    try:
+        _, log = step(None, name, [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                                   f"--junitxml={report}", *(f"test/oracle/{file}" for file in files),
+                                   *(["--all"] if long else [])],
+                      env={**os.environ, "SLUICE_CLUSTER": str(cluster), "SLUICE_MODULE": str(module),
+                           **environment})
+        results.add_junit(name, report, log)
+    finally:
+        subprocess.run([ROOT / "tools/cluster.sh", "drop", cluster], check=False)
+
+
+def gcc_library(name):
+    return subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True,
+                          check=True).stdout.strip()
+
+
+def server_faults(results, long):
+    """Faults in the server; the same under AddressSanitizer with a part of the oracle."""
+    options = ("-DSLUICE_FAULT_POINTS=ON", "-DSLUICE_TESTS=OFF")
+    directory = WORK / "faults-pg"
+    if build(results, "faults-pg", directory, *options):
+        oracle(results, "server-faults", directory / "sluice.so", FAULTS, long)
+    directory = WORK / "asan-pg"
+    # Where bytes die is all that is asked of this build.
+    if not build(results, "asan-pg", directory, *options, "-DSLUICE_SANITIZE=address",
+                 "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS=-O1 -g1"):
+        return
+    shim = directory / "no_translations.so"
+    if not step(results, "build no_translations", ["gcc", "-shared", "-fPIC", "-o", shim,
+                                                   "test/asan_server/no_translations.c"])[0]:
+        return
+    preload = ":".join([gcc_library("libasan.so"), gcc_library("libubsan.so"), str(shim)])
+    files = (*UNDER_ASAN, *FAULTS) if long else ("test_answers.py", "test_faults.py")
+    oracle(results, "asan-server", directory / "sluice.so", files, long=False,
+           SLUICE_SERVER_ENV=" ".join([f"LD_PRELOAD={preload}", *SANITIZER_OPTIONS]))
