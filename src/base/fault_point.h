@@ -30,7 +30,8 @@ namespace sluice::base {
   X(kOutputAnswer)    /* producer: before CLOSED is stored */                          \
   X(kRecordLeased)    /* consumer: reads a record in place */                          \
   X(kRecordFreed)     /* consumer: space freed, the producer's wish not read */        \
-  X(kPark)            /* any seat: about to sleep */                                   \
+  X(kPark)            /* any seat: about to sleep, the latch not reset */              \
+  X(kParked)          /* any seat: PARKED, no bell seen, not asleep yet */             \
   X(kWoken)           /* any seat: after sleeping */                                   \
   X(kTaskStep)        /* any seat: between two steps of a task */                      \
   X(kScanPage)        /* any seat: before a group of pages is read */                  \

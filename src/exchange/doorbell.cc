@@ -14,7 +14,7 @@ constexpr auto kParked = static_cast<std::uint32_t>(SeatState::kParked);
 // Leaves PARKED on every way out of park(), an exception of the waker included.
 class Parked {
  public:
-  explicit Parked(std::atomic<std::uint32_t>& state) noexcept : state_(state) {
+  explicit Parked(SharedAtomic<std::uint32_t>& state) noexcept : state_(state) {
     // Pairs with the state load in ring(); ordered before the bells load in park().
     state_.store(kParked, std::memory_order_seq_cst);
   }
@@ -24,7 +24,7 @@ class Parked {
   ~Parked() { state_.store(kRunning, std::memory_order_relaxed); }
 
  private:
-  std::atomic<std::uint32_t>& state_;
+  SharedAtomic<std::uint32_t>& state_;
 };
 
 }  // namespace
@@ -58,6 +58,7 @@ void Doorbell::park() {
   const Parked parked(own().state);
   // Pairs with the fetch_or in ring().
   if (own().bells.load(std::memory_order_seq_cst) == 0) {
+    SLUICE_FAULT_POINT_NOEXCEPT(kParked);
     waker_->wait();
     SLUICE_FAULT_POINT(kWoken);
   }

@@ -22,7 +22,7 @@ constexpr std::uint32_t kTowns = 2;   // k, name
 Rows named(std::int64_t count, std::size_t long_name) {
   Rows rows;
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::size_t length = i == count / 2 ? long_name : static_cast<std::size_t>(i % 20);
+    const std::size_t length = i == 70 ? long_name : static_cast<std::size_t>(i % 20);
     rows.push_back({engine::testing::of(i % 40), engine::testing::of_text(std::string(
                                                      length, static_cast<char>('a' + i % 26)))});
   }

@@ -137,7 +137,7 @@ class SeatFaults {
  private:
   void meet(FaultPoint point, bool may_throw) {
     last_.store(static_cast<std::size_t>(point));
-    make_noise();
+    make_noise(point);
     const std::uint64_t nth = ++passed_[static_cast<std::size_t>(point)];
     for (const Fault& fault : faults_) {
       if (fault.seat == seat_ && fault.point == point && fault.nth == nth && may_throw) {
@@ -147,11 +147,12 @@ class SeatFaults {
     }
   }
 
-  void make_noise() {
+  void make_noise(FaultPoint point) {
     random_ ^= random_ << 13;
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
-    if (noise_.resets_latch && random_ % 8 == 0) {
+    // Nothing of a leaf's runs between the look at the bells and the sleep.
+    if (noise_.resets_latch && point != FaultPoint::kParked && random_ % 8 == 0) {
       waker_->reset();
     }
     if ((random_ >> 8) % 256 >= noise_.yields) {
