@@ -56,7 +56,7 @@ def model_checks(results, all_bounds):
 def storms(results, long):
     """Faults injected into seats. A build with assertions: what a storm finds, it finds early."""
     if long:
-        os.environ["SLUICE_STORM_SEEDS"] = "20000"
+        os.environ["SLUICE_STORM_SEEDS"] = "12000"
     if build(results, "faults", WORK / "faults", *PORTABLE, "-DSLUICE_FAULT_POINTS=ON",
              "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS=-O1"):
         unit_tests(results, "faults", WORK / "faults",
