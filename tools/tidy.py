@@ -38,7 +38,7 @@ PG_INCLUDE = "pg/border/pg_include.h"
 PG_WITHOUT_SERVER = {"pg/source/decode"}
 # Headers in angle brackets with a dot in their name that are not PostgreSQL's.
 SYSTEM_HEADERS = re.compile(
-    r"^(gtest|gmock|benchmark|sys|linux|sanitizer)/|"
+    r"^(gtest|gmock|benchmark|relacy|sys|linux|sanitizer)/|"
     r"^(errno|fcntl|poll|pthread|sched|semaphore|signal|time|unistd|[a-z]*intrin|cpuid|xxhash)\.h$")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
 # Comments, raw strings, strings and characters (but not the ' between digits).

@@ -2,16 +2,17 @@
 // Described for readers in docs/formats/ring.md; change both together, with kRegionVersion.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
+#include "exchange/shared_atomic.h"
+
 namespace sluice::exchange {
 
-using SharedWord = std::atomic<std::uint64_t>;
+using SharedWord = SharedAtomic<std::uint64_t>;
 static_assert(SharedWord::is_always_lock_free && sizeof(SharedWord) == 8);
-static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+static_assert(SharedAtomic<std::uint32_t>::is_always_lock_free);
 
 inline constexpr std::uint64_t kRegionMagic = 0x3147455243554c53;  // "SLUCREG1"
 inline constexpr std::uint32_t kRegionVersion = 1;
@@ -109,8 +110,8 @@ static_assert(offsetof(ProducerLine, starts) == 48);
 
 /// One a seat. `bells` is set by every seat and cleared by its own; `state` is written by its own.
 struct BellLine {
-  SharedWord bells;                  // bit n: seat n has news
-  std::atomic<std::uint32_t> state;  // SeatState
+  SharedWord bells;                   // bit n: seat n has news
+  SharedAtomic<std::uint32_t> state;  // SeatState
   std::byte unused[116];
 };
 static_assert(sizeof(BellLine) == kLineBytes && offsetof(BellLine, bells) == 0);
@@ -146,11 +147,12 @@ static_assert(offsetof(RegionHeader, rings_offset) == 56);
 
 /// Rarely changes.
 struct QueryLine {
-  SharedWord membership;             // bit 0: sealed; bit n: seat n joined. Writer: every seat
-  SharedWord dead;                   // bit n: seat n is gone. Writer: mark_dead()
-  SharedWord rings_taken;            // rings handed out. Writer: every consumer
-  std::atomic<std::uint32_t> epoch;  // Writer: the leader
-  std::atomic<std::uint32_t> query_closed;  // 0 or 1. Writer: the leader (mark_dead for a dead one)
+  SharedWord membership;              // bit 0: sealed; bit n: seat n joined. Writer: every seat
+  SharedWord dead;                    // bit n: seat n is gone. Writer: mark_dead()
+  SharedWord rings_taken;             // rings handed out. Writer: every consumer
+  SharedAtomic<std::uint32_t> epoch;  // Writer: the leader
+  SharedAtomic<std::uint32_t>
+      query_closed;  // 0 or 1. Writer: the leader (mark_dead for a dead one)
   std::byte unused[96];
 };
 static_assert(sizeof(QueryLine) == kLineBytes && offsetof(QueryLine, membership) == 0);
@@ -161,7 +163,7 @@ inline constexpr std::size_t kErrorMessageBytesMax = 496;
 
 /// Writer: the one seat whose compare-and-swap of `state` won.
 struct FirstErrorSlot {
-  std::atomic<std::uint32_t> state;  // ErrorSlotState
+  SharedAtomic<std::uint32_t> state;  // ErrorSlotState
   std::uint16_t seat;
   std::uint8_t kind;
   std::uint8_t unused;
