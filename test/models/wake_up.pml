@@ -169,6 +169,8 @@ inline tell_all() {
   od
 }
 
+#define UNTIL (heard_all == NEWS && (me >= SENDERS || sent == NEWS) && rang_self && !deferred)
+
 // Rounds: take the bells, answer (`deferred` work is done only here), step, park.
 // src/engine/scheduler.cc:Scheduler::run
 proctype seat(byte me) {
@@ -179,7 +181,7 @@ proctype seat(byte me) {
   rang_self = true;
 #endif
   do
-  :: heard_all == NEWS && (me >= SENDERS || sent == NEWS) && rang_self && !deferred -> break
+  :: UNTIL -> break
   :: else ->
      progress = false;
 #ifndef TAKE_AFTER_LOOK
@@ -207,7 +209,7 @@ proctype seat(byte me) {
      :: else
      fi;
      if
-     :: !progress -> park()
+     :: !progress && !UNTIL -> park()
      :: else
      fi
   od
