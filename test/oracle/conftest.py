@@ -3,6 +3,7 @@
 import os
 import pathlib
 import sys
+import time
 
 import psycopg2
 import pytest
@@ -129,7 +130,7 @@ def orphaned_segments(directory):
     """Names of the DSM segments made since the cluster started that no process maps any more."""
     marker = (pathlib.Path(tpch.socket_directory(directory)) / "data/postmaster.pid").stat()
     orphans = None
-    for _ in range(3):  # other servers' segments come and go while we look: what stays, counts
+    for _ in range(100):  # other servers' segments come and go while we look: what stays, counts
         young = {path.name for path in pathlib.Path("/dev/shm").glob("PostgreSQL.*")
                  if is_younger(path, marker)}
         orphans = young if orphans is None else orphans & young
@@ -138,6 +139,7 @@ def orphaned_segments(directory):
         mapped = "".join(map(maps_of, (process for process in pathlib.Path("/proc").iterdir()
                                        if process.name.isdigit())))
         orphans = {name for name in orphans if name not in mapped}
+        time.sleep(0.02 if orphans else 0)
     return sorted(orphans)
 
 
