@@ -69,6 +69,7 @@ Value reference_sum(const DataType& type, const std::vector<Value>& values) {
     return null_value();
   }
   Value sum;
+  sum.real = -0.0;  // what is added to it stays as it is, a zero of either sign included
   for (const Value& value : values) {
     if (is_decimal(type) &&
         (value.integer == nan_of(type) || sum.integer == vector::kDecimalNan128)) {

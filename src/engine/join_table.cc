@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/interrupt_poll.h"
 #include "engine/physical.h"
 #include "vector/hash.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::uint32_t kSlotsAhead = 32;
 constexpr std::uint32_t kRowsAhead = 12;
+constexpr std::uint32_t kRowsBetweenPolls = 1U << 16;
 
 std::vector<KeyEquality> equalities_of(const std::vector<std::uint32_t>& columns,
                                        const std::vector<plan::DataType>& types) {
@@ -116,6 +118,9 @@ void JoinTable::chain_all() noexcept {
 void JoinTable::enter_all() {
   HashDirectory& directory = index_.directory();
   for (std::uint32_t number = 1; number <= rows(); ++number) {
+    if (number % kRowsBetweenPolls == 0) {
+      base::poll_interrupts();
+    }
     if (rows() - number >= kSlotsAhead) {
       directory.prefetch(store_.header(number + kSlotsAhead));
     }

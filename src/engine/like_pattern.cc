@@ -5,10 +5,14 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "base/interrupt_poll.h"
 
 namespace sluice::engine {
 
 namespace {
+
+/// A pattern that fails late at every place of a long text takes the square of its length.
+constexpr std::size_t kBytesBetweenPolls = std::size_t{1} << 20;
 
 [[noreturn]] void throw_broken_escape() {
   throw base::Error(base::ErrorKind::kQuery, "22025",
@@ -119,6 +123,7 @@ bool LikePattern::matches_tokens(std::string_view text) const {
   std::size_t token = 0;
   std::size_t retry_at = 0;
   std::size_t retry_token = kNone;
+  std::size_t work = 0;  // bytes looked at since the last poll
   while (at < text.size()) {
     if (token < tokens_.size()) {
       const Token& expected = tokens_[token];
@@ -160,6 +165,11 @@ bool LikePattern::matches_tokens(std::string_view text) const {
       return false;
     }
     retry_at = next_character(text, retry_at);
+    work += at - std::min(at, retry_at) + 1;
+    if (work > kBytesBetweenPolls) {
+      work = 0;
+      base::poll_interrupts();
+    }
     at = retry_at;
     token = retry_token;
   }

@@ -1,10 +1,12 @@
 // The library's front door for PostgreSQL: loaded by LOAD, by session_ or shared_preload_libraries,
 // or by a parallel worker. The other entry points are sluice_worker_main (pg/worker) and
 // sluice_why_not (pg/planner).
+#include "base/interrupt_poll.h"
 #include "pg/border/pg_include.h"
 #include "pg/leader/custom_scan.h"
 #include "pg/planner/planner_hook.h"
 #include "pg/port/faults.h"
+#include "pg/port/pg_interrupts.h"
 #include "pg/port/settings.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -23,6 +25,7 @@ void _PG_init(void) {
 #ifdef SLUICE_FAULT_POINTS
   sluice::pg::define_faults();
 #endif
+  sluice::base::set_interrupt_poll(sluice::pg::serve_interrupts);
   sluice::pg::define_settings();
   sluice::pg::register_custom_scan();
   sluice::pg::install_planner_hooks();

@@ -1,6 +1,8 @@
 """Cancel, timeout, termination, errors of workers, cursors, cached plans: the session goes on."""
 
+import os
 import pathlib
+import signal
 import threading
 import time
 
@@ -257,3 +259,25 @@ def test_rescan_under_a_nested_loop(big):
     for workers in (0, 2):
         assert big.outcome(query, "force", workers) == expected
     big.execute("reset enable_material")
+
+
+def test_timeout_within_one_pattern_match(directory, database, big):
+    """A pattern that fails late at every place of a long text: hours, if it could not be ended."""
+    victim = Session(directory, database)
+    victim.execute("""
+        drop table if exists long_text;
+        create table long_text (t text);
+        alter table long_text alter t set storage external;
+        insert into long_text select repeat('a', 30000000);
+        analyze long_text""")
+    query = "select count(*) from long_text where t like '%_" + "a" * 20000 + "b%'"
+    assert victim.is_taken(query)
+    victim.execute("set statement_timeout = '200ms'")
+    outcomes = []
+    thread = threading.Thread(target=lambda: outcomes.append(victim.outcome(query, "force")))
+    thread.start()
+    thread.join(60)
+    if thread.is_alive():
+        os.kill(victim.connection.info.backend_pid, signal.SIGKILL)  # nothing else ends it
+    assert outcomes and outcomes[0][:2] == ("error", "57014"), outcomes
+    assert_session_works(big)

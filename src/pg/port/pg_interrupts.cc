@@ -9,10 +9,12 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
-void PgInterrupts::check() {
+void serve_interrupts() {
   if (INTERRUPTS_PENDING_CONDITION()) {
     call([] { CHECK_FOR_INTERRUPTS(); });
   }
 }
+
+void PgInterrupts::check() { serve_interrupts(); }
 
 }  // namespace sluice::pg

@@ -5,6 +5,9 @@
 
 namespace sluice::pg {
 
+/// Errors: PgError.
+void serve_interrupts();
+
 /// Runs in: leader and workers.
 class PgInterrupts final : public engine::Interrupts {
  public:
