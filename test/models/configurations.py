@@ -49,6 +49,7 @@ WAKE_UP = [
 TWO_EPOCHS = ("CAPACITY=4", "EPOCHS=2", "RECORDS=5")
 STALL = [
     Configuration("stall.pml", "records and pads", weight=6),
+    Configuration("stall.pml", "no run is endless", TWO_EPOCHS, loops=True, weight=6),
     Configuration("stall.pml", "two leases", ("LEASES=2",), weight=9),
     Configuration("stall.pml", "records left from an older epoch", TWO_EPOCHS),
     *mutations("stall.pml", (), {
@@ -73,6 +74,7 @@ STALL = [
 
 MEMBERSHIP = [
     Configuration("membership.pml", "one worker, a leader that may give up", ("WORKERS=1",)),
+    Configuration("membership.pml", "no run is endless", ("WORKERS=1",), loops=True),
     Configuration("membership.pml", "two workers", ("CALM",), weight=10),
     Configuration("membership.pml", "workers after the seal", ("CALM", "EARLY_SEAL"), weight=10),
     Configuration("membership.pml", "two workers, a leader that may give up", large=True, weight=30),
@@ -99,6 +101,8 @@ LIFECYCLE = [
     Configuration("lifecycle.pml", "each word a step", (*READS, "FINE"), weight=6),
     Configuration("lifecycle.pml", "two errors", (*READS, "ERRORS=2"), weight=6),
     Configuration("lifecycle.pml", "a crash", (*READS, "CRASH"), weight=8),
+    Configuration("lifecycle.pml", "no run is endless", (*READS, "CRASH", "EPOCHS=1"), loops=True,
+                  weight=7),
     Configuration("lifecycle.pml", "both seats compute", ("EPOCHS=1",), weight=9),
     *mutations("lifecycle.pml", READS, {
         "ONE_PASS": "assertion",

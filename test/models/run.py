@@ -86,7 +86,7 @@ def trail_of(model, defines, directory):
 def verify(configuration):
     """Returns the states searched; a Failure unless all is as expected."""
     model = HERE / configuration.model
-    directory = WORK / configuration.name.replace(" ", "-").replace("/", "-")
+    directory = WORK / re.sub(r"[^A-Za-z0-9_]+", "-", f"{model.stem} {configuration.name}")
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     defines = [f"-D{macro}" for macro in configuration.macros]
