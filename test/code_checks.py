@@ -1,5 +1,6 @@
 """Steps that look at the code itself: static analysis, fuzzers, and memory under valgrind."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -67,3 +68,14 @@ def valgrind(results, directory):
                         f"--gtest_filter={chosen}", f"--gtest_output=xml:{report}"])
         results.add_junit("valgrind", report, log)
         results.add(f"valgrind: {name} is clean", ok, log)
+
+
+def one_core(results, directory):
+    """The handovers between processes again, all on one core: other interleavings than on many."""
+    report = WORK / "one-core.xml"
+    report.unlink(missing_ok=True)
+    cpu = str(min(os.sched_getaffinity(0)))
+    _, log = step(None, "handovers on one core",
+                  ["taskset", "--cpu-list", cpu, directory / "test/process/process_test",
+                   "--gtest_filter=DoorbellProcess.*", f"--gtest_output=xml:{report}"])
+    results.add_junit("one core", report, log)

@@ -95,6 +95,7 @@ def main():
     model_checks(results, arguments.all)
     if build(results, "gcc", WORK / "gcc"):
         unit_tests(results, "gcc", WORK / "gcc")
+        code_checks.one_core(results, WORK / "gcc")
         code_checks.valgrind(results, WORK / "gcc")
         server_tests(results, WORK / "gcc/sluice.so", arguments.all)
     storms(results, arguments.all)
