@@ -13,11 +13,7 @@ namespace {
 constexpr std::align_val_t kChunkAlignment{64};
 }
 
-Arena::~Arena() {
-  for (const Chunk& chunk : chunks_) {
-    free_chunk(chunk);
-  }
-}
+Arena::~Arena() { release(); }
 
 std::byte* Arena::allocate(std::size_t bytes, std::size_t alignment) {
   assert(alignment != 0 && alignment <= 64 && (alignment & (alignment - 1)) == 0);
@@ -54,6 +50,14 @@ void Arena::free_chunk(const Chunk& chunk) noexcept {
   ::operator delete(chunk.data, kChunkAlignment);
   budget_->release(chunk.bytes);
   chunk_bytes_ -= chunk.bytes;
+}
+
+void Arena::release() noexcept {
+  for (const Chunk& chunk : chunks_) {
+    free_chunk(chunk);
+  }
+  chunks_.clear();
+  next_ = end_ = nullptr;
 }
 
 void Arena::reset() noexcept {

@@ -34,6 +34,8 @@ class Arena {
 
   /// Forgets everything; keeps the first chunk for reuse.
   void reset() noexcept;
+  /// Forgets everything and gives every chunk back.
+  void release() noexcept;
   [[nodiscard]] std::size_t chunk_bytes() const noexcept { return chunk_bytes_; }
 
  private:

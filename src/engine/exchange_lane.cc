@@ -121,6 +121,9 @@ bool ExchangeLane::ship() {
     if (!pending_.empty()) {
       return false;
     }
+    // At once: other lanes meet their large rows too, and one budget is for all.
+    oversized_page_ = {};
+    oversized_.release();
     if (next_row_ == shipped_.count() || destinations_.empty()) {
       break;
     }
@@ -151,9 +154,7 @@ void ExchangeLane::cut_slice() {
     slice_bytes_ = vector::page_bytes(slice_);
   }
   next_row_ += rows;
-  oversized_page_ = {};
   if (slice_bytes_ > record_bytes_max_) {
-    oversized_.reset();
     oversized_page_ = {oversized_.allocate(slice_bytes_, 16), slice_bytes_};
     vector::write_page(slice_, oversized_page_);
   }

@@ -64,7 +64,7 @@ class ExchangeLane {
   exchange::SeatSet pending_;  // destinations that have not taken the slice
   std::vector<vector::ColumnView> slice_columns_;
   std::vector<vector::RowIndex> all_rows_;
-  base::Arena oversized_;  // the page of a row that is larger than a record
+  base::Arena oversized_;  // the page of a row that is larger than a record, until it is sent
   std::span<std::byte> oversized_page_;
 };
 

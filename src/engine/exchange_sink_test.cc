@@ -47,6 +47,7 @@ class Stream {
   }
 
   [[nodiscard]] ExchangeSink& sink() { return *sink_; }
+  [[nodiscard]] std::size_t used_bytes() const { return budget_.used_bytes(); }
   void drop_sink() { sink_.reset(); }
   void close(std::size_t seat) { sources_[seat]->close(); }
   [[nodiscard]] const Rows& received(std::size_t seat) const { return received_[seat]; }
@@ -297,6 +298,19 @@ TEST(ExchangeSink, ARowLargerThanTheRingTravelsInPieces) {
     const Rows received =
         kind == ExchangeKind::kBroadcast ? stream.received(2) : stream.all_received();
     EXPECT_EQ(sorted_texts(types, received), sorted_texts(types, rows));
+  }
+}
+
+TEST(ExchangeSink, WhatALargeRowTookIsGivenBackOnceItIsSent) {
+  const Types types = {plan::kInt4, plan::kText};
+  Rows rows;
+  for (std::int64_t i = 0; i < 30; ++i) {
+    rows.push_back({of(i), of_text(std::string(1'000'000, 'x'))});
+  }
+  for (const ExchangeKind kind : {ExchangeKind::kRedistribute, ExchangeKind::kBroadcast}) {
+    Stream stream(types, kind);
+    stream.send(rows, {0, 1, 2});
+    EXPECT_LT(stream.used_bytes(), 500'000U);
   }
 }
 

@@ -120,6 +120,36 @@ TEST_F(StreamEdgeTest, TwoHundredMegabytesPassThroughARingOfFourKilobytes) {
   EXPECT_EQ(roomy.used_bytes(), 0U);
 }
 
+TEST(StreamEdge, LargeMessagesOfSeveralProducersArePutTogetherOneByOne) {
+  TestMesh mesh(mesh_config(4, {StreamAudience::kLeader}));
+  constexpr std::size_t kBytes = 600'000;
+  base::MemoryBudget for_one{kBytes};
+  StreamInput in(mesh[0], kStream, SeatSet(0b1110), Epoch(1), for_one);
+  in.start();
+  std::vector<std::unique_ptr<StreamOutput>> outputs;
+  std::vector<std::vector<std::byte>> values;
+  std::vector<bool> pushed(3, false);
+  for (std::uint16_t seat = 1; seat <= 3; ++seat) {
+    outputs.push_back(std::make_unique<StreamOutput>(mesh[seat], kStream, kLeaderOnly, Epoch(1)));
+    values.emplace_back(kBytes, static_cast<std::byte>(seat));
+  }
+  for (std::size_t received = 0; received != 3;) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      pushed[i] = pushed[i] || outputs[i]->push(kLeaderSeat, values[i], 1) == PushResult::kDone;
+    }
+    RecordView record;
+    if (in.next(record) == InputState::kRecord) {
+      const std::vector<std::byte>& value = values[record.producer.index() - 1];
+      EXPECT_TRUE(
+          std::equal(record.payload.begin(), record.payload.end(), value.begin(), value.end()));
+      in.release();
+      ++received;
+    }
+  }
+  EXPECT_EQ(pushed, std::vector<bool>(3, true));
+  EXPECT_EQ(for_one.used_bytes(), 0U);
+}
+
 TEST_F(StreamEdgeTest, RecordThatEndsExactlyAtTheRingsEndNeedsNoPad) {
   const auto in = input(Epoch(1));
   in->start();

@@ -33,6 +33,7 @@ struct StreamInput::Impl {
   std::size_t next_source = 0;
   std::size_t ended_count = 0;
   std::size_t leased_source = 0;
+  const Source* unfinished = nullptr;  // whose large message is being put together
   Lease lease = Lease::kNone;
   bool started = false;
   bool closed = false;
@@ -111,7 +112,8 @@ bool StreamInput::Impl::take(Source& source, const RingRecord& found, RecordView
   source.message.append(found);
   source.reader.release();
   ring_if_due(source);
-  if (!source.message.complete()) {
+  unfinished = source.message.complete() ? nullptr : &source;
+  if (unfinished != nullptr) {
     return false;
   }
   record.payload = source.message.message();
@@ -177,6 +179,11 @@ InputState StreamInput::next(RecordView& record) {
     const std::size_t index = impl.next_source;
     impl.next_source = index + 1 == count ? 0 : index + 1;
     Source& source = impl.sources[index];
+    // One large message at a time, however many producers have one. Its producer has all of it
+    // already, so that it comes to its end whatever else stands still.
+    if (impl.unfinished != nullptr && impl.unfinished != &source) {
+      continue;
+    }
     if (!source.ended && impl.read(source, record)) {
       impl.leased_source = index;
       SLUICE_FAULT_POINT(kRecordLeased);

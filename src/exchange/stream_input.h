@@ -25,7 +25,8 @@ enum class InputState : std::uint8_t {
 };
 
 /// One consumer of a logical stream over all its producers, in one epoch. Nothing is sent before
-/// start(); records arrive from the producers in any order between, in order within each.
+/// start(); records arrive from the producers in any order between, in order within each. Large
+/// messages are put together one at a time: meanwhile the other producers wait.
 /// Runs in: the consumer seat. At most one lease at a time.
 /// Errors:  next() throws Error kPeer when a producer failed or died.
 class StreamInput {
