@@ -1,5 +1,6 @@
 #include "exchange/control_service.h"
 
+#include "base/check.h"
 #include "base/fault_point.h"
 #include "exchange/mesh_state.h"
 
@@ -56,6 +57,8 @@ void ControlService::start(StreamId stream, Epoch epoch) {
   try {
     SLUICE_FAULT_POINT(kProcedureStart);
     registry_.find(stream).start(stream, epoch);
+    // Or CLOSE would be answered here while the procedure's task is at work.
+    SLUICE_CHECK(!is_asked(stream, epoch), "a procedure has not opened its stream");
   } catch (...) {
     MeshState& state = mesh_.state();
     state.consumers(stream).for_each([&](SeatIndex consumer) {

@@ -16,6 +16,11 @@ class FailingProcedure final : public StreamProcedure {
   }
 };
 
+class SilentProcedure final : public StreamProcedure {
+ public:
+  void start(StreamId, Epoch) override {}
+};
+
 TEST_F(ControlServiceTest, RegisteringAndPollingRunNothing) {
   EXPECT_EQ(service.poll(), 0U);
   const auto in = input(Epoch(1));
@@ -102,6 +107,17 @@ TEST_F(ControlServiceTest, ProcedureThatFailsFailsItsStreamOnce) {
   EXPECT_THROW(failing_service.poll(), base::Error);
   EXPECT_THROW((void)next(*in), base::Error);
   EXPECT_EQ(failing_service.poll(), 0U);
+}
+
+TEST_F(ControlServiceTest, ProcedureWithoutAnOutputIsAnError) {
+  StreamRegistry other;
+  SilentProcedure silent;
+  other.add(kStream, silent);
+  ControlService silent_service(mesh[1], other);
+  const auto in = input(Epoch(1));
+  in->start();
+  EXPECT_EQ(thrown_kind([&] { return silent_service.poll(); }), base::ErrorKind::kInternal);
+  EXPECT_EQ(have(), HaveState::kError);
 }
 
 TEST_F(ControlServiceTest, StreamOfAFailedSeatIsNotStarted) {
