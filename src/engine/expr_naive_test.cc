@@ -54,13 +54,19 @@ Int128 checked_decimal(Int128 value, bool overflow, const DataType& type) {
 Int128 checked_integer(Int128 value, const DataType& type) {
   switch (type.kind) {
     case TypeKind::kInt16:
-      if (static_cast<std::int16_t>(value) != value) fail("22003", "smallint out of range");
+      if (static_cast<std::int16_t>(value) != value) {
+        fail("22003", "smallint out of range");
+      }
       break;
     case TypeKind::kInt32:
-      if (static_cast<std::int32_t>(value) != value) fail("22003", "integer out of range");
+      if (static_cast<std::int32_t>(value) != value) {
+        fail("22003", "integer out of range");
+      }
       break;
     default:
-      if (static_cast<std::int64_t>(value) != value) fail("22003", "bigint out of range");
+      if (static_cast<std::int64_t>(value) != value) {
+        fail("22003", "bigint out of range");
+      }
   }
   return value;
 }
@@ -230,8 +236,12 @@ Value cast(const Expr& expr, const Value& value) {
                : float_value(static_cast<double>(static_cast<std::int64_t>(value.integer)));
   }
   if (from.kind == TypeKind::kDate && to.kind == TypeKind::kTimestamp) {
-    if (value.integer == INT32_MIN) return integer_value(INT64_MIN);
-    if (value.integer == INT32_MAX) return integer_value(INT64_MAX);
+    if (value.integer == INT32_MIN) {
+      return integer_value(INT64_MIN);
+    }
+    if (value.integer == INT32_MAX) {
+      return integer_value(INT64_MAX);
+    }
     const Int128 micros = value.integer * 86400 * 1000000;
     if (micros >= Int128{9223371331200000000}) {
       fail("22008", "date out of range for timestamp");
@@ -289,16 +299,24 @@ int match(std::string_view text, std::string_view pattern) {
     if (pattern[0] == '%') {
       while (!pattern.empty() && (pattern[0] == '%' || pattern[0] == '_')) {
         if (pattern[0] == '_') {
-          if (text.empty()) return -1;
+          if (text.empty()) {
+            return -1;
+          }
           text = skip_character(text);
         }
         pattern.remove_prefix(1);
       }
-      if (pattern.empty()) return 1;
-      if (pattern == "\\") fail("22025", "LIKE pattern must not end with escape character");
+      if (pattern.empty()) {
+        return 1;
+      }
+      if (pattern == "\\") {
+        fail("22025", "LIKE pattern must not end with escape character");
+      }
       for (; !text.empty(); text = skip_character(text)) {
         const int result = match(text, pattern);
-        if (result != 0) return result;
+        if (result != 0) {
+          return result;
+        }
       }
       return -1;
     }
@@ -309,13 +327,19 @@ int match(std::string_view text, std::string_view pattern) {
     }
     if (pattern[0] == '\\') {
       pattern.remove_prefix(1);
-      if (pattern.empty()) fail("22025", "LIKE pattern must not end with escape character");
+      if (pattern.empty()) {
+        fail("22025", "LIKE pattern must not end with escape character");
+      }
     }
-    if (pattern[0] != text[0]) return 0;
+    if (pattern[0] != text[0]) {
+      return 0;
+    }
     text.remove_prefix(1);
     pattern.remove_prefix(1);
   }
-  if (!text.empty()) return 0;
+  if (!text.empty()) {
+    return 0;
+  }
   return pattern.find_first_not_of('%') == std::string_view::npos ? 1 : -1;
 }
 
@@ -417,9 +441,15 @@ void fill(vector::BatchBuilder& builder, const std::vector<DataType>& types,
 }
 
 std::string describe(const Value& value, const DataType& type) {
-  if (value.is_null) return "NULL";
-  if (type.is_string()) return "'" + value.bytes + "'";
-  if (type.kind == TypeKind::kFloat64) return std::to_string(value.float64);
+  if (value.is_null) {
+    return "NULL";
+  }
+  if (type.is_string()) {
+    return "'" + value.bytes + "'";
+  }
+  if (type.kind == TypeKind::kFloat64) {
+    return std::to_string(value.float64);
+  }
   return std::to_string(static_cast<double>(value.integer)) + "~" +
          std::to_string(static_cast<std::int64_t>(value.integer));
 }

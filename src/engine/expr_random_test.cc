@@ -21,7 +21,6 @@ using naive::Row;
 using naive::Value;
 using plan::DataType;
 using plan::Expr;
-using plan::ExprKind;
 using plan::Op;
 using plan::TypeKind;
 using vector::Batch;
@@ -479,9 +478,13 @@ TEST(Predicate, RandomConjunctsPassTheRowsTheEvaluatorPasses) {
         expected.abandons = expected.abandons || one.abandons;
         const auto& value = one.values[0];
         passed = value.has_value() && !value->is_null && value->integer != 0;
-        if (!passed) break;
+        if (!passed) {
+          break;
+        }
       }
-      if (passed) rows.push_back(static_cast<RowIndex>(batch.row(i)));
+      if (passed) {
+        rows.push_back(static_cast<RowIndex>(batch.row(i)));
+      }
     }
     Predicate predicate(conjuncts, random.types(), budget);
     EXPECT_EQ(predicate.empty(), conjuncts.empty());

@@ -429,8 +429,9 @@ TEST(JoinTable, TakesADenserDirectoryWhenTheBudgetIsTight) {
               [&](const Batch& batch) { (void)measured.consume(batch); });
   (void)measured.finish();
   // 8 bytes a slot: 2 slots a row do not fit, 1.5 do.
+  constexpr std::size_t kRows = 30000;
   const std::size_t tight_bytes = std::max<std::size_t>(
-      roomy.used_bytes() - 30000 * 3, roomy.peak_bytes() - 30000 * 16 + 30000 * 13);
+      roomy.used_bytes() - kRows * 3, roomy.peak_bytes() - kRows * 16 + kRows * 13);
   RandomRows again(13);
   JoinCase same = foreign_key_join(again, 30000, 3000);
   base::MemoryBudget tight(tight_bytes);

@@ -172,13 +172,13 @@ TEST_F(SchedulerTest, AFailureFromBeforeTheFirstRoundIsSeen) {
 }
 
 TEST_F(SchedulerTest, ADeadMemberIsAnErrorUntilTheQueryIsClosed) {
-  bool ready = false;
-  scheduler_.spawn(std::make_unique<WaitingTask>(ready));
+  const auto ready = std::make_unique<bool>(false);
+  scheduler_.spawn(std::make_unique<WaitingTask>(*ready));
   waker_.meanwhile = [&] { peer_.mark_dead(base::SeatIndex(1)); };
   EXPECT_THROW(run_to_the_end(), base::Error);
   mesh_.close_query();
   peer_.ring_all();
-  ready = true;
+  *ready = true;
   EXPECT_NO_THROW(run_to_the_end());
 }
 

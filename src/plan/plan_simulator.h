@@ -58,7 +58,7 @@ class PlanSimulator {
       }
       SimulatedRow row;
       for (std::size_t c = 0; c < scan.columns.size(); ++c) {
-        const std::uint64_t word = mixed(i * 64 + c * 8 + scan.relation);
+        const std::uint64_t word = mixed(std::uint64_t{i} * 64 + c * 8 + scan.relation);
         row.push_back(word % 7 == 0 ? SimulatedValue() : SimulatedValue(word / 7 % 9));
       }
       rows.push_back(std::move(row));

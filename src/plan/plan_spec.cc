@@ -77,14 +77,14 @@ void number_nodes(PlanSpec& plan) {
   plan.node_count = static_cast<std::uint16_t>(count);
 }
 
-bool operator==(const PlanNode& a, const PlanNode& b) noexcept {
+bool operator==(const PlanNode& a, const PlanNode& b) {
   return a.id == b.id && a.spec == b.spec && a.output == b.output &&
          std::bit_cast<std::uint64_t>(a.rows_estimated) ==
              std::bit_cast<std::uint64_t>(b.rows_estimated) &&
          a.inputs == b.inputs;
 }
 
-bool operator==(const PlanSpec& a, const PlanSpec& b) noexcept {
+bool operator==(const PlanSpec& a, const PlanSpec& b) {
   return a.stream_count == b.stream_count && a.node_count == b.node_count &&
          a.partition_count == b.partition_count && a.distributed == b.distributed &&
          a.leader_computes == b.leader_computes && a.root == b.root;

@@ -209,8 +209,8 @@ void number_nodes(PlanSpec& plan);
 /// Errors: kCorrupt naming the rule and the node.
 void validate_plan(const PlanSpec& plan);
 
-[[nodiscard]] bool operator==(const PlanNode& a, const PlanNode& b) noexcept;
-[[nodiscard]] bool operator==(const PlanSpec& a, const PlanSpec& b) noexcept;
+[[nodiscard]] bool operator==(const PlanNode& a, const PlanNode& b);
+[[nodiscard]] bool operator==(const PlanSpec& a, const PlanSpec& b);
 
 /// Replaces every kParam by its value. Shape: values[number].
 /// Errors: kInternal for a number without a value, or with one that is no constant of its type.
