@@ -197,16 +197,25 @@ bool Crew::everybody_stopped() const {
   });
 }
 
-void Crew::await_worker_error() {
-  SLUICE_FAULT_POINT(kErrorAwaited);
-  while (context_ != nullptr) {
-    waker_->reset();  // throws the error once it has arrived
+void Crew::await_workers() {
+  for (;;) {
+    waker_->reset();  // throws a worker's error once it has arrived
     if (everybody_stopped()) {
       // A worker that stopped has left its last message behind; its queue's end is an error itself.
+      // We look ourselves: a worker that is killed or exits signals before it detaches, so that
+      // the signal may find nothing yet, and no other follows (WaitForParallelWorkersToFinish()
+      // would then wait for ever).
       call([] { HandleParallelMessages(); });
-      break;
+      return;
     }
     waker_->wait();
+  }
+}
+
+void Crew::await_worker_error() {
+  SLUICE_FAULT_POINT(kErrorAwaited);
+  if (context_ != nullptr) {
+    await_workers();
   }
   const exchange::FirstError first = mesh_->first_error();
   // Workers that give up leave without an error of their own.
@@ -219,6 +228,7 @@ void Crew::await_worker_error() {
 void Crew::dismiss() {
   mesh_->close_query();
   if (context_ != nullptr) {
+    await_workers();
     call([this] { WaitForParallelWorkersToFinish(context_); });
     for (std::uint16_t seat = 1; seat < region_->seats(); ++seat) {
       SeatUsage& usage = region_->usage(SeatIndex(seat));

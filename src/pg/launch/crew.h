@@ -74,6 +74,8 @@ class Crew {
   void create_context(const RunSizes& sizes, unsigned workers);
   [[nodiscard]] bool everybody_came() const;
   [[nodiscard]] bool everybody_stopped() const;
+  /// Returns once every worker has ended, each without an error of its own.
+  void await_workers();
 
   ParallelContext* context_ = nullptr;
   struct FreeMemory {
