@@ -55,11 +55,12 @@ def step(results, name, command, **options):
     return status == 0, log
 
 
-def build(results, name, directory, *options):
+def build(results, name, directory, *options, targets=("all",)):
     ok, _ = step(results, f"configure {name}",
                  ["cmake", "-S", ".", "-B", directory, "-G", "Ninja", "-DSLUICE_WERROR=ON",
                   f"-DPG_CONFIG={os.environ.get('PG_CONFIG', 'pg_config')}", *options])
-    return ok and step(results, f"build {name}", ["cmake", "--build", directory, "-j", JOBS])[0]
+    return ok and step(results, f"build {name}", ["cmake", "--build", directory, "-j", JOBS,
+                                                 "--target", *targets])[0]
 
 
 def unit_tests(results, name, directory, binaries=None):

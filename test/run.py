@@ -12,8 +12,8 @@ import subprocess
 import sys
 
 import code_checks
+import faults
 from results import PORTABLE, PYTHON, ROOT, WORK, Results, build, step, unit_tests
-from server_faults import FAULTS, server_faults
 
 
 def check_sources(results):
@@ -33,7 +33,7 @@ def server_tests(results, module, all_suites):
         report.unlink(missing_ok=True)
         _, log = step(None, "oracle", [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider",
                                        f"--junitxml={report}", "test/oracle",
-                                       *(f"--ignore=test/oracle/{file}" for file in FAULTS),
+                                       *(f"--ignore=test/oracle/{file}" for file in faults.ORACLE),
                                        *(["--all"] if all_suites else [])], env=environment)
         results.add_junit("oracle", report, log)
         for suite in ("sql", "isolation"):
@@ -51,16 +51,6 @@ def model_checks(results, all_bounds):
     _, log = step(None, "models", [PYTHON, "test/models/run.py", f"--junit={report}",
                                    *(["--all"] if all_bounds else [])])
     results.add_junit("models", report, log)
-
-
-def storms(results, long):
-    """Faults injected into seats. A build with assertions: what a storm finds, it finds early."""
-    if long:
-        os.environ["SLUICE_STORM_SEEDS"] = "12000"
-    if build(results, "faults", WORK / "faults", *PORTABLE, "-DSLUICE_FAULT_POINTS=ON",
-             "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS=-O1"):
-        unit_tests(results, "faults", WORK / "faults",
-                   {"thread_storm_test", "process_storm_test", "allocation_storm_test"})
 
 
 def regress_tests(results, suite, runner, environment):
@@ -98,12 +88,13 @@ def main():
         code_checks.one_core(results, WORK / "gcc")
         code_checks.valgrind(results, WORK / "gcc")
         server_tests(results, WORK / "gcc/sluice.so", arguments.all)
-    storms(results, arguments.all)
-    server_faults(results, arguments.all)
+    faults.storms_and_server(results, arguments.all)
     if build(results, "asan", WORK / "asan", *PORTABLE, "-DSLUICE_SANITIZE=address"):
         unit_tests(results, "asan", WORK / "asan")
-    if build(results, "tsan", WORK / "tsan", *PORTABLE, "-DSLUICE_SANITIZE=thread"):
-        unit_tests(results, "tsan", WORK / "tsan", {"exchange_test", "engine_test"})
+    threaded = ("exchange_test", "engine_test")
+    if build(results, "tsan", WORK / "tsan", *PORTABLE, "-DSLUICE_SANITIZE=thread",
+             targets=threaded):
+        unit_tests(results, "tsan", WORK / "tsan", threaded)
     code_checks.fuzz(results, long=arguments.all)
     clang = shutil.which("clang++")
     build(results, "clang", WORK / "clang", *PORTABLE, f"-DCMAKE_CXX_COMPILER={clang}",

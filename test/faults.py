@@ -1,11 +1,12 @@
-"""Steps that run the server with a library that has fault points, plain and under AddressSanitizer."""
+"""Steps with fault points: storms over seats, the server, the server under AddressSanitizer."""
 
 import os
 import subprocess
 
-from results import PYTHON, ROOT, WORK, build, step
+from results import PYTHON, ROOT, WORK, build, step, unit_tests
 
-FAULTS = ("test_faults.py", "test_storm.py")
+STORMS = ("thread_storm_test", "process_storm_test", "allocation_storm_test")
+ORACLE = ("test_faults.py", "test_storm.py")
 UNDER_ASAN = ("test_answers.py", "test_lifecycle.py", "test_cases.py", "test_clients.py")
 # What is leaked counts sluice.live_allocations: the server itself frees little before it exits.
 SANITIZER_OPTIONS = (
@@ -36,22 +37,32 @@ def gcc_library(name):
                           check=True).stdout.strip()
 
 
-def server_faults(results, long):
-    """Faults in the server; the same under AddressSanitizer with a part of the oracle."""
-    options = ("-DSLUICE_FAULT_POINTS=ON", "-DSLUICE_TESTS=OFF")
-    directory = WORK / "faults-pg"
-    if build(results, "faults-pg", directory, *options):
-        oracle(results, "server-faults", directory / "sluice.so", FAULTS, long)
+def storms_and_server(results, long):
+    """One build with fault points and assertions: what a storm finds, it finds early."""
+    directory = WORK / "faults"
+    if not build(results, "faults", directory, "-DSLUICE_FAULT_POINTS=ON", "-DCMAKE_BUILD_TYPE=Debug",
+                 "-DCMAKE_CXX_FLAGS=-O1", targets=(*STORMS, "sluice")):
+        return
+    if long:
+        os.environ["SLUICE_STORM_SEEDS"] = "12000"
+    unit_tests(results, "faults", directory, STORMS)
+    oracle(results, "server-faults", directory / "sluice.so", ORACLE, long)
+    under_address_sanitizer(results, long)
+
+
+def under_address_sanitizer(results, long):
+    """The server with a library that AddressSanitizer watches, over a part of the oracle."""
     directory = WORK / "asan-pg"
     # Where bytes die is all that is asked of this build.
-    if not build(results, "asan-pg", directory, *options, "-DSLUICE_SANITIZE=address",
-                 "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS=-O1 -g1"):
+    if not build(results, "asan-pg", directory, "-DSLUICE_FAULT_POINTS=ON", "-DSLUICE_TESTS=OFF",
+                 "-DSLUICE_SANITIZE=address", "-DCMAKE_BUILD_TYPE=Debug",
+                 "-DCMAKE_CXX_FLAGS=-O1 -g1"):
         return
     shim = directory / "no_translations.so"
     if not step(results, "build no_translations", ["gcc", "-shared", "-fPIC", "-o", shim,
                                                    "test/asan_server/no_translations.c"])[0]:
         return
     preload = ":".join([gcc_library("libasan.so"), gcc_library("libubsan.so"), str(shim)])
-    files = (*UNDER_ASAN, *FAULTS) if long else ("test_answers.py", "test_faults.py")
+    files = (*UNDER_ASAN, *ORACLE) if long else ("test_answers.py", "test_faults.py")
     oracle(results, "asan-server", directory / "sluice.so", files, long=False,
            SLUICE_SERVER_ENV=" ".join([f"LD_PRELOAD={preload}", *SANITIZER_OPTIONS]))
