@@ -26,6 +26,7 @@ namespace sluice::base {
   X(kRecordReserved)  /* producer: bytes reserved, not committed */                    \
   X(kRecordCommitted) /* producer: committed, the bell not rung */                     \
   X(kRingFull)        /* producer: wish to be woken stored */                          \
+  X(kOutputSettled)   /* producer: settled, the bell not rung */                       \
   X(kOutputFinish)    /* producer: before EOS is stored */                             \
   X(kOutputAnswer)    /* producer: before CLOSED is stored */                          \
   X(kRecordLeased)    /* consumer: reads a record in place */                          \

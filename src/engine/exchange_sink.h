@@ -29,6 +29,7 @@ class ExchangeSink final : public FragmentOutput {
   [[nodiscard]] SinkState consume(const vector::Batch& batch) override;
   [[nodiscard]] SinkState finish() override;
   [[nodiscard]] bool wanted() noexcept override { return !output_.all_closed(); }
+  void settle() noexcept override { output_.settle(); }
   void cancel() noexcept override;
 
  private:

@@ -69,6 +69,9 @@ bool FragmentTask::begin_next() {
       continue;
     }
     const std::size_t live = first_live_operator(spec);
+    if (spec.sink == nullptr) {
+      output_->settle();
+    }
     Sink& sink = make_sink(spec.sink);
     std::vector<std::unique_ptr<Operator>> operators;
     for (std::size_t i = live; i < spec.operators.size(); ++i) {

@@ -35,6 +35,7 @@ class RootOutput final : public FragmentOutput {
   [[nodiscard]] SinkState consume(const vector::Batch& batch) override;
   [[nodiscard]] SinkState finish() override;
   [[nodiscard]] bool wanted() noexcept override { return hand_.wanted_; }
+  void settle() noexcept override {}
   void cancel() noexcept override { hand_.ended_ = true; }
 
  private:

@@ -216,6 +216,45 @@ TEST(SeatFailure, AWorkersErrorReachesTheLeaderAsAPeers) {
   }
 }
 
+/// Seat 2 gives the run up in its build side of `join` once seat 1 has sent rows to the leader.
+void expect_given_up_before_the_first_row(PlanNode root, std::uint16_t streams,
+                                          std::size_t build_scan) {
+  Tables tables = small_tables(2000);
+  SeatCrew crew(distributed(std::move(root), streams, false), tables, {3, 3});
+  exchange::Mesh& mesh = crew.mesh();
+  tables.of(scans_of(crew.plan().root)[build_scan]->id).before_rows = [&mesh](
+                                                                          base::SeatIndex seat) {
+    if (seat != base::SeatIndex(2)) {
+      return;
+    }
+    while (mesh.counters(base::StreamId(0), base::SeatIndex(1), base::kLeaderSeat).records == 0) {
+      std::this_thread::yield();
+    }
+    base::throw_abandon("out of work_mem");
+  };
+  EXPECT_THROW((void)crew.leader().pull(), base::Error);
+  EXPECT_EQ(mesh.first_error().kind, base::ErrorKind::kAbandon);
+  mesh.fail(base::ErrorKind::kPeer, "");
+  crew.finish();
+}
+
+TEST(SeatFailure, NoRowGoesOutWhileABuildSideMayGiveUp) {
+  // Each seat builds from what it scans itself, so that seat 1 does not wait for seat 2.
+  PlanNode root = exchange(join(scan(kNumbers), scan(kNumbers)), 0, ExchangeKind::kGather);
+  expect_given_up_before_the_first_row(std::move(root), 1, 1);
+}
+
+TEST(SeatFailure, NoRowGoesOutWhileABuildSideBelowAnotherStreamMayGiveUp) {
+  PlanNode below = exchange(join(scan(kNumbers), scan(kNumbers)), 1, ExchangeKind::kRedistribute);
+  PlanNode root =
+      exchange(plan::build_filter(std::move(below),
+                                  plan::compare(plan::Op::kGreaterEqual, plan::column_of(0, kInt4),
+                                                plan::Expr::make_integer(0, kInt4)),
+                                  1000),
+               0, ExchangeKind::kGather);
+  expect_given_up_before_the_first_row(std::move(root), 2, 1);
+}
+
 TEST(SeatFailure, TheLeadersOwnErrorStopsTheWorkers) {
   Tables tables = small_tables(200'000);
   SeatCrew crew(stacked(1'000'000, true), tables, {3, 3});

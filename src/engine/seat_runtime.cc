@@ -25,6 +25,7 @@ struct SeatRuntime::Impl final : public exchange::StreamProcedure {
   void begin_root();
   void learn_members();
   void link_streams();
+  void hold_rows();
   [[nodiscard]] SeatSet consumers(const plan::ExchangeSpec& spec) const;
 
   const plan::PlanSpec& plan;
@@ -36,6 +37,7 @@ struct SeatRuntime::Impl final : public exchange::StreamProcedure {
   RootHand hand;
   Scheduler scheduler;
   bool root_begun = false;
+  bool rows_may_go = false;  // in this epoch; see hold_rows()
 };
 
 SeatRuntime::Impl::Impl(const plan::PlanSpec& plan_in, exchange::Mesh& mesh_in,
@@ -110,6 +112,34 @@ void SeatRuntime::Impl::begin_root() {
                                                  std::make_unique<RootOutput>(hand)));
 }
 
+/// Rows that have gone out cannot be taken back, and a run that is given up begins again. So none
+/// goes out before every seat is past what may give the run up: each fragment's hash tables and the
+/// like. None of these waits for the leader to read on: a build side never hangs on the probe side
+/// above it (docs/protocol.md, "Settled").
+void SeatRuntime::Impl::hold_rows() {
+  if (plan.leader_computes) {
+    rows_may_go = true;  // the root is past all of it
+    return;
+  }
+  scheduler.run([this] {
+    for (const PlanNode* node : exchanges) {
+      if (node == nullptr) {
+        continue;
+      }
+      const auto& spec = *node->as<plan::ExchangeSpec>();
+      bool settled = true;
+      context.producers.for_each([&](base::SeatIndex producer) {
+        settled = settled && mesh.settled(spec.stream, producer, consumers(spec));
+      });
+      if (!settled) {
+        return false;
+      }
+    }
+    return true;
+  });
+  rows_may_go = true;
+}
+
 SeatRuntime::SeatRuntime(const plan::PlanSpec& plan, exchange::Mesh& mesh, SourceFactory& sources,
                          Interrupts& interrupts, const SeatOptions& options)
     : impl_(std::make_unique<Impl>(plan, mesh, sources, interrupts, options)) {}
@@ -122,7 +152,13 @@ const vector::Batch* SeatRuntime::pull() {
     impl.begin_root();
   }
   impl.scheduler.run([&impl] { return impl.hand.has_batch() || impl.hand.ended(); });
-  return impl.hand.has_batch() ? impl.hand.take() : nullptr;
+  if (!impl.hand.has_batch()) {
+    return nullptr;
+  }
+  if (!impl.rows_may_go) {
+    impl.hold_rows();
+  }
+  return impl.hand.take();
 }
 
 void SeatRuntime::serve() {
@@ -151,6 +187,7 @@ void SeatRuntime::restart() {
   SLUICE_FAULT_POINT(kEpochAdvance);
   impl.mesh.advance_epoch();
   impl.root_begun = false;
+  impl.rows_may_go = false;
 }
 
 void SeatRuntime::close() {

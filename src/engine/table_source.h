@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <gtest/gtest.h>
 #include <map>
 #include <memory>
@@ -28,6 +29,7 @@ struct ScanShare {
   std::atomic<int> open_now = 0;
   std::atomic<bool> fails = false;  // every seat but the leader, with its first row
   std::atomic<bool> fails_leader = false;
+  std::function<void(base::SeatIndex)> before_rows;  // in each seat, whenever it asks for rows
 };
 
 /// The tables of one plan, by relation.
@@ -77,9 +79,9 @@ class Tables {
 
 class TableSource final : public Source {
  public:
-  TableSource(const plan::ScanSpec& scan, ScanShare& share, std::size_t claim_rows, bool fails,
-              base::MemoryBudget& budget)
-      : scan_(scan), share_(share), claim_rows_(claim_rows), fails_(fails) {
+  TableSource(const plan::ScanSpec& scan, ScanShare& share, std::size_t claim_rows,
+              base::SeatIndex seat, base::MemoryBudget& budget)
+      : scan_(scan), share_(share), claim_rows_(claim_rows), seat_(seat) {
     for (const plan::ScanColumn& column : scan.columns) {
       types_.push_back(column.type);
     }
@@ -90,7 +92,10 @@ class TableSource final : public Source {
   ~TableSource() override { close(); }
 
   SourceState next(vector::Batch& out) override {
-    if (fails_) {
+    if (share_.before_rows) {
+      share_.before_rows(seat_);
+    }
+    if (seat_ == base::kLeaderSeat ? share_.fails_leader : share_.fails) {
       throw base::Error(base::ErrorKind::kQuery, "22012", "division by zero");
     }
     const std::size_t begin = share_.next_row.fetch_add(claim_rows_);
@@ -128,7 +133,7 @@ class TableSource final : public Source {
   const plan::ScanSpec& scan_;
   ScanShare& share_;
   const std::size_t claim_rows_;
-  const bool fails_;
+  const base::SeatIndex seat_;
   bool open_ = true;
   Types types_;
   std::optional<Predicate> predicate_;
@@ -144,9 +149,8 @@ class TableSources final : public SourceFactory {
   std::unique_ptr<Source> open_scan(const plan::PlanNode& scan,
                                     base::MemoryBudget& budget) override {
     ScanShare& share = tables_.of(scan.id);
-    const bool fails = seat_ == base::kLeaderSeat ? share.fails_leader : share.fails;
     return std::make_unique<TableSource>(*scan.as<plan::ScanSpec>(), share, tables_.claim_rows(),
-                                         fails, budget);
+                                         seat_, budget);
   }
 
  private:

@@ -130,6 +130,22 @@ bool Mesh::quiescent() const noexcept {
   }
 }
 
+bool Mesh::settled(StreamId stream, SeatIndex producer, SeatSet consumers) const noexcept {
+  const Epoch now = epoch();
+  // Pairs with the release in MeshState::settle.
+  if (state_->settled_word(stream, producer).load(std::memory_order_acquire) == now.value()) {
+    return true;
+  }
+  bool over = true;
+  consumers.for_each([&](SeatIndex consumer) {
+    const SharedWord& word = state_->physical(stream, producer, consumer).producer_control.have;
+    // Pairs with the release in raise_word.
+    const HaveState have = have_in(word.load(std::memory_order_acquire), now);
+    over = over && (have == HaveState::kEos || have == HaveState::kClosed);
+  });
+  return over;
+}
+
 void Mesh::close_query() noexcept {
   SLUICE_FAULT_POINT_NOEXCEPT(kQueryClose);
   // Pairs with the acquire in query_closed.

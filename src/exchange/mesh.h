@@ -87,6 +87,9 @@ class Mesh {
   /// cancelled, and no StreamOutput of it is unfinished. The leader's bell rings when an answer
   /// arrives.
   [[nodiscard]] bool quiescent() const noexcept;
+  /// Whether `producer` will not give the query up any more on behalf of `stream`: it has settled
+  /// it, or each of `consumers` has its last answer. Once true it stays so in this epoch.
+  [[nodiscard]] bool settled(StreamId stream, SeatIndex producer, SeatSet consumers) const noexcept;
   /// Tells every worker to leave. Runs in: the leader; implied by its death.
   void close_query() noexcept;
   [[nodiscard]] bool query_closed() const noexcept;

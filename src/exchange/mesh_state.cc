@@ -174,6 +174,17 @@ void MeshState::throw_deferred() {
   }
 }
 
+SharedWord& MeshState::settled_word(StreamId stream, SeatIndex producer) const noexcept {
+  return physical(stream, producer, kLeaderSeat).producer_control.settled;
+}
+
+void MeshState::settle(StreamId stream, Epoch epoch) noexcept {
+  // Pairs with the acquire in Mesh::settled.
+  settled_word(stream, self_).store(epoch.value(), std::memory_order_release);
+  SLUICE_FAULT_POINT_NOEXCEPT(kOutputSettled);
+  ring_for(kLeaderSeat, physical(stream, self_, kLeaderSeat).producer.wakes);
+}
+
 void MeshState::answer_closed(PhysicalStream& stream, Epoch epoch) noexcept {
   SLUICE_FAULT_POINT_NOEXCEPT(kOutputAnswer);
   SharedWord& have = stream.producer_control.have;

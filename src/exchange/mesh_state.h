@@ -76,6 +76,12 @@ class MeshState {
   /// Gives the final answer CLOSED in `epoch` and tells the leader, who may wait for quiescence.
   /// Runs in: the stream's producer seat.
   void answer_closed(PhysicalStream& stream, Epoch epoch) noexcept;
+  /// Says that this seat will not give the query up any more on behalf of `stream`, and tells the
+  /// leader, who may wait for it. See Mesh::settled().
+  void settle(StreamId stream, Epoch epoch) noexcept;
+  /// The word that settle() writes: the leader reads every stream, so that it is that of the
+  /// leader's physical stream.
+  [[nodiscard]] SharedWord& settled_word(StreamId stream, SeatIndex producer) const noexcept;
 
  private:
   struct Stream {

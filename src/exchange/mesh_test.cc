@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "exchange/mesh_state.h"
+#include "exchange/stream_input.h"
+#include "exchange/stream_output.h"
 #include "exchange/test_mesh.h"
 
 namespace sluice::exchange {
@@ -40,6 +42,43 @@ TEST(Mesh, EveryPhysicalStreamHasAPlaceAndARingOfItsOwn) {
   for (std::size_t i = 1; i < pieces.size(); ++i) {
     EXPECT_LE(pieces[i - 1].second, pieces[i].first);
   }
+}
+
+TEST(Mesh, StreamIsSettledOnceItsProducerSaysSoOrRunsNoMore) {
+  TestMesh mesh(mesh_config(3, {kSeats}));
+  const StreamId stream(0);
+  const SeatIndex producer(1);
+  const SeatSet consumers(0b110);
+  base::MemoryBudget budget(1 << 20);
+  const auto inputs = [&](Epoch epoch) {
+    std::vector<std::unique_ptr<StreamInput>> made;
+    for (const std::uint16_t seat : {1, 2}) {
+      made.push_back(std::make_unique<StreamInput>(mesh[seat], stream, consumers, epoch, budget));
+    }
+    return made;
+  };
+  EXPECT_FALSE(mesh[0].settled(stream, producer, consumers));
+  {
+    const auto ends = inputs(Epoch(1));
+    StreamOutput output(mesh[1], stream, consumers, Epoch(1));
+    EXPECT_FALSE(mesh[0].settled(stream, producer, consumers));
+    ends[0]->close();
+    mesh[1].state().answer_closed(mesh[1].state().physical(stream, producer, SeatIndex(1)),
+                                  Epoch(1));
+    EXPECT_FALSE(mesh[0].settled(stream, producer, consumers)) << "seat 2 still reads";
+    (void)mesh[0].take_bells();
+    output.settle();
+    EXPECT_TRUE(mesh[0].take_bells());
+    EXPECT_TRUE(mesh[0].settled(stream, producer, consumers));
+    EXPECT_FALSE(mesh[0].settled(stream, SeatIndex(2), consumers));
+    output.finish();
+  }
+  mesh[0].advance_epoch();
+  EXPECT_FALSE(mesh[0].settled(stream, producer, consumers)) << "that was the last epoch's";
+  const auto ends = inputs(Epoch(2));
+  StreamOutput output(mesh[1], stream, consumers, Epoch(2));
+  output.finish();
+  EXPECT_TRUE(mesh[0].settled(stream, producer, consumers)) << "it has ended";
 }
 
 TEST(Mesh, RingSizeIsTheLargestThatFits) {

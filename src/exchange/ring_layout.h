@@ -15,7 +15,7 @@ static_assert(SharedWord::is_always_lock_free && sizeof(SharedWord) == 8);
 static_assert(SharedAtomic<std::uint32_t>::is_always_lock_free);
 
 inline constexpr std::uint64_t kRegionMagic = 0x3147455243554c53;  // "SLUCREG1"
-inline constexpr std::uint32_t kRegionVersion = 1;
+inline constexpr std::uint32_t kRegionVersion = 2;
 
 /// What is written by different processes lies this far apart: two cache lines, because processors
 /// prefetch the neighbour.
@@ -64,7 +64,8 @@ struct ProducerControl {
   SharedWord have;  // control word, only grows
   SharedWord
       wake_at;  // the read position from which the stalled producer wants its bell; 0 = never yet
-  std::byte unused[48];
+  SharedWord settled;  // the epoch in which its seat settled the stream; used of one consumer only
+  std::byte unused[40];
 };
 
 /// Changes with every record read. Writer: the consumer's seat.
@@ -99,7 +100,8 @@ static_assert(offsetof(PhysicalStream, producer_control) == 64);
 static_assert(offsetof(PhysicalStream, consumer) == 128 &&
               offsetof(PhysicalStream, producer) == 256);
 static_assert(offsetof(ConsumerControl, want) == 0 && offsetof(ConsumerControl, ring_offset) == 8);
-static_assert(offsetof(ProducerControl, have) == 0 && offsetof(ProducerControl, wake_at) == 8);
+static_assert(offsetof(ProducerControl, have) == 0 && offsetof(ProducerControl, wake_at) == 8 &&
+              offsetof(ProducerControl, settled) == 16);
 static_assert(offsetof(ConsumerLine, read_position) == 0 && offsetof(ConsumerLine, wakes) == 8);
 static_assert(offsetof(ProducerLine, write_position) == 0 && offsetof(ProducerLine, records) == 8);
 static_assert(offsetof(ProducerLine, rows) == 16 && offsetof(ProducerLine, bytes) == 24);

@@ -30,6 +30,7 @@ struct Destination {
 
 struct StreamOutput::Impl {
   Mesh& mesh;
+  StreamId stream;
   Epoch epoch;
   SeatSet consumers;
   std::vector<Destination> destinations;
@@ -139,7 +140,7 @@ void StreamOutput::Impl::answer() noexcept {
 }
 
 StreamOutput::StreamOutput(Mesh& mesh, StreamId stream, SeatSet consumers, Epoch epoch)
-    : impl_(new Impl{mesh, epoch, consumers, {}}) {
+    : impl_(new Impl{mesh, stream, epoch, consumers, {}}) {
   impl_->destinations.reserve(consumers.size());
   consumers.for_each([&](SeatIndex consumer) {
     SLUICE_CHECK(mesh.state().contains(stream, mesh.self(), consumer),
@@ -226,6 +227,8 @@ PushResult StreamOutput::push(SeatIndex consumer, std::span<const std::byte> pay
   impl_->commit(to, {RecordKind::kWhole, rows, static_cast<std::uint32_t>(payload.size()), 0});
   return PushResult::kDone;
 }
+
+void StreamOutput::settle() noexcept { impl_->mesh.state().settle(impl_->stream, impl_->epoch); }
 
 void StreamOutput::finish() noexcept {
   if (impl_->finished) {

@@ -55,6 +55,8 @@ class StreamOutput {
   [[nodiscard]] PushResult push(SeatIndex consumer, std::span<const std::byte> payload,
                                 std::uint32_t rows) noexcept;
 
+  /// This seat will not give the query up any more on behalf of this stream (Mesh::settled()).
+  void settle() noexcept;
   /// End of stream to every destination, also to one that starts later. Once.
   void finish() noexcept;
 
