@@ -43,9 +43,8 @@ def storms_and_server(results, long):
     if not build(results, "faults", directory, "-DSLUICE_FAULT_POINTS=ON", "-DCMAKE_BUILD_TYPE=Debug",
                  "-DCMAKE_CXX_FLAGS=-O1", targets=(*STORMS, "sluice")):
         return
-    if long:
-        os.environ["SLUICE_STORM_SEEDS"] = "12000"
-    unit_tests(results, "faults", directory, STORMS)
+    seeds = {"SLUICE_STORM_SEEDS": "12000"} if long else {}
+    unit_tests(results, "faults", directory, STORMS, **seeds)
     oracle(results, "server-faults", directory / "sluice.so", ORACLE, long)
     under_address_sanitizer(results, long)
 

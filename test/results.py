@@ -63,8 +63,8 @@ def build(results, name, directory, *options, targets=("all",)):
                                                  "--target", *targets])[0]
 
 
-def unit_tests(results, name, directory, binaries=None):
-    """Runs every GoogleTest binary of a build."""
+def unit_tests(results, name, directory, binaries=None, **environment):
+    """Runs every GoogleTest binary of a build, or those of them that are named."""
     for binary in sorted(pathlib.Path(directory).rglob("*_test")):
         if not (binary.is_file() and os.access(binary, os.X_OK)):
             continue
@@ -73,5 +73,6 @@ def unit_tests(results, name, directory, binaries=None):
         suite = f"{name} {binary.name}"
         report = WORK / f"{name}-{binary.name}.xml"
         report.unlink(missing_ok=True)
-        _, log = step(None, suite, [binary, f"--gtest_output=xml:{report}"])
+        _, log = step(None, suite, [binary, f"--gtest_output=xml:{report}"],
+                      env={**os.environ, **environment})
         results.add_junit(suite, report, log)

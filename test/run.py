@@ -91,10 +91,11 @@ def main():
     faults.storms_and_server(results, arguments.all)
     if build(results, "asan", WORK / "asan", *PORTABLE, "-DSLUICE_SANITIZE=address"):
         unit_tests(results, "asan", WORK / "asan")
-    threaded = ("exchange_test", "engine_test")
+    threaded = ("exchange_test", "engine_test", "thread_storm_test")
     if build(results, "tsan", WORK / "tsan", *PORTABLE, "-DSLUICE_SANITIZE=thread",
-             targets=threaded):
-        unit_tests(results, "tsan", WORK / "tsan", threaded)
+             "-DSLUICE_FAULT_POINTS=ON", targets=threaded):
+        unit_tests(results, "tsan", WORK / "tsan", threaded,
+                   SLUICE_STORM_SEEDS="1000" if arguments.all else "100")
     code_checks.fuzz(results, long=arguments.all)
     clang = shutil.which("clang++")
     build(results, "clang", WORK / "clang", *PORTABLE, f"-DCMAKE_CXX_COMPILER={clang}",
