@@ -179,7 +179,6 @@ void Crew::assemble() {
     }
   }
   mesh_->seal();
-  mesh_->ring_all();
 }
 
 bool Crew::everybody_stopped() const {
