@@ -11,6 +11,7 @@
 #include "engine/expr_leaf.h"
 #include "engine/expr_like.h"
 #include "engine/expr_logic.h"
+#include "engine/expr_substring.h"
 #include "engine/physical.h"
 
 namespace sluice::engine {
@@ -49,6 +50,11 @@ bool can_fail(const Expr& expr) noexcept {
       return true;
     case Op::kCast:
       if (expr.type.kind == TypeKind::kTimestamp) {
+        return true;
+      }
+      break;
+    case Op::kSubstring:
+      if (plan::may_count_below_zero(expr)) {
         return true;
       }
       break;
@@ -170,6 +176,8 @@ ExprNode& ExprCompiler::compile_call(const Expr& expr) {
     case Op::kLike:
     case Op::kNotLike:
       return compile_like(expr, expr.op == Op::kNotLike);
+    case Op::kSubstring:
+      return compile_substring(expr);
     case Op::kCase:
       return compile_case(expr);
     case Op::kExtractYear:
@@ -300,6 +308,16 @@ ExprNode& ExprCompiler::compile_like(const Expr& expr, bool negated) {
     return keep(make_null_column(vector::PhysicalType::kInt8, arena_));
   }
   return keep(make_like(compile(expr.args[0]), expr.args[1].constant.bytes, negated, arena_));
+}
+
+ExprNode& ExprCompiler::compile_substring(const Expr& expr) {
+  SLUICE_CHECK(expr.args.size() == 2 || expr.args.size() == 3,
+               "SUBSTRING wants two or three arguments");
+  std::optional<Operand> length;
+  if (expr.args.size() == 3) {
+    length = operand(expr.args[2]);
+  }
+  return keep(make_substring(operand(expr.args[0]), operand(expr.args[1]), length, arena_));
 }
 
 ExprNode& ExprCompiler::compile_case(const Expr& expr) {

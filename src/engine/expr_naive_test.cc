@@ -254,6 +254,23 @@ Value cast(const Expr& expr, const Value& value) {
   return value;
 }
 
+// Without its characters outside of [begin, end), counted one by one.
+Value substring(const std::vector<Value>& args) {
+  if (args.size() == 3 && args[2].integer < 0) {
+    fail("22011", "negative substring length not allowed");
+  }
+  std::string result;
+  std::int64_t number = 0;
+  for (const char byte : args[0].bytes) {
+    number += (static_cast<unsigned char>(byte) & 0xc0) == 0x80 ? 0 : 1;
+    const bool before_end = args.size() == 2 || number < args[1].integer + args[2].integer;
+    if (number >= args[1].integer && before_end) {
+      result += byte;
+    }
+  }
+  return bytes_value(std::move(result));
+}
+
 Value strict_call(const Expr& expr, const Row& row) {
   std::vector<Value> args;
   bool has_null = false;
@@ -277,6 +294,8 @@ Value strict_call(const Expr& expr, const Row& row) {
       return integer_value(like(args[0].bytes, args[1].bytes) ? 1 : 0);
     case Op::kNotLike:
       return integer_value(like(args[0].bytes, args[1].bytes) ? 0 : 1);
+    case Op::kSubstring:
+      return substring(args);
     case Op::kExtractYear:
       return year_of(args[0], expr.args[0].type);
     case Op::kCast:

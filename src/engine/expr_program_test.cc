@@ -265,6 +265,43 @@ TEST(Like, BpcharMatchesItsStoredBlanks) {
             2U);
 }
 
+TEST(Substring, CountsCharactersFromOneAndCutsAtBothEnds) {
+  Table table({kText, kInt32, kInt32}, {{text("h\xc3\xa9llo w\xc3\xb6rld"), number(1), number(2)},
+                                        {text("h\xc3\xa9llo w\xc3\xb6rld"), number(-3), number(6)},
+                                        {text("abc"), number(-5), number(3)},
+                                        {text("abc"), number(3), number(INT32_MAX)},
+                                        {text("abc"), number(4), number(1)},
+                                        {text("a text of many bytes"), number(3), number(13)},
+                                        {text("abc"), number(2), number(0)}});
+  const auto values = table.evaluate(
+      call(Op::kSubstring, kText, {table.column(0), table.column(1), table.column(2)}));
+  const char* const expected[] = {"h\xc3\xa9", "h\xc3\xa9", "", "c", "", "text of many ", ""};
+  for (std::size_t row = 0; row < std::size(expected); ++row) {
+    EXPECT_EQ(values[row].bytes, expected[row]) << row;
+  }
+  const auto rests =
+      table.evaluate(call(Op::kSubstring, kText, {table.column(0), table.column(1)}));
+  EXPECT_EQ(rests[1].bytes, "h\xc3\xa9llo w\xc3\xb6rld");
+  EXPECT_EQ(rests[3].bytes, "c");
+}
+
+TEST(Substring, NegativeLengthIsAnErrorOnlyWhereNothingIsNull) {
+  const auto cut = [](const Row& row) {
+    Table table({kText, kInt32, kInt32}, {row});
+    return table.evaluate(
+        call(Op::kSubstring, kText, {table.column(0), table.column(1), table.column(2)}));
+  };
+  EXPECT_TRUE(cut({null(), number(1), number(-1)})[0].is_null);
+  EXPECT_TRUE(cut({text("abc"), null(), number(-1)})[0].is_null);
+  EXPECT_TRUE(cut({text("abc"), number(1), null()})[0].is_null);
+  try {
+    (void)cut({text("abc"), number(1), number(-1)});
+    FAIL() << "no error";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.sqlstate(), "22011");
+  }
+}
+
 TEST(In, NullAmongTheConstantsMakesMissesNull) {
   Table table({kInt32}, {{number(1)}, {number(2)}, {null()}});
   const Expr in = call(Op::kIn, kBool,

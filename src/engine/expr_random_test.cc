@@ -107,6 +107,9 @@ class RandomExprs {
                    ? Expr::make_call(Op::kCast, type, {expr(DataType::of(TypeKind::kDate), 0)})
                    : leaf(type);
       case TypeKind::kText:
+        if (depth > 0 && below(3) == 0) {
+          return substring(depth);
+        }
         return depth > 0 && below(3) == 0
                    ? Expr::make_call(Op::kCast, type, {expr(DataType::of(TypeKind::kBpchar), 0)})
                    : leaf(type);
@@ -197,6 +200,16 @@ class RandomExprs {
     return columns.empty()
                ? constant(type)
                : Expr::make_column(columns[below(static_cast<unsigned>(columns.size()))], type);
+  }
+
+  Expr substring(int depth) {
+    const DataType type = DataType::of(TypeKind::kText);
+    std::vector<Expr> args = {expr(type, depth - 1), expr(DataType::of(TypeKind::kInt32), 0)};
+    if (below(3) != 0) {
+      args.push_back(below(3) == 0 ? expr(DataType::of(TypeKind::kInt32), depth - 1)
+                                   : Expr::make_integer(below(6), DataType::of(TypeKind::kInt32)));
+    }
+    return Expr::make_call(Op::kSubstring, type, std::move(args));
   }
 
   Expr case_of(const DataType& type, int depth) {

@@ -86,6 +86,15 @@ bool operator==(const Expr& a, const Expr& b) noexcept {
   return false;
 }
 
+bool may_count_below_zero(const Expr& substring) noexcept {
+  if (substring.args.size() < 3) {
+    return false;
+  }
+  const Expr& count = substring.args[2];
+  return count.kind != ExprKind::kConstant ||
+         (!count.constant.is_null && count.constant.integer < 0);
+}
+
 void collect_columns(const Expr& expr, std::vector<bool>& used) {
   if (expr.kind == ExprKind::kColumn && expr.column < used.size()) {
     used[expr.column] = true;

@@ -45,6 +45,9 @@ enum class Op : std::uint8_t {
   // text|bpchar x constant text -> bool, escape is backslash; for bpchar the stored blanks count
   kLike = 30,
   kNotLike = 31,
+  // text, int4 [, int4] -> text: the characters of UTF-8 from a number (1 is the first) on, so many
+  // or all; a negative count is an error (22011)
+  kSubstring = 32,
   // when1, then1, when2, then2, ..., else: only the branch taken is evaluated for a row
   kCase = 40,
   // date|timestamp -> decimal(_, 0), as PostgreSQL 14+'s extract returns numeric
@@ -85,6 +88,9 @@ struct Expr {
 /// Checks the operand rules above, recursively, against the input's types.
 /// Errors: kCorrupt naming the rule (expressions come out of a codec, too).
 void validate_expr(const Expr& expr, const std::vector<DataType>& input);
+
+/// Whether the count of a kSubstring may be negative.
+[[nodiscard]] bool may_count_below_zero(const Expr& substring) noexcept;
 
 /// Marks the columns that `expr` reads; `used` has one element a column.
 void collect_columns(const Expr& expr, std::vector<bool>& used);

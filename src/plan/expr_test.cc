@@ -125,6 +125,15 @@ TEST(ValidateExpr, InAndLikeTakeConstants) {
   EXPECT_FALSE(is_valid(call(Op::kLike, kBool, {col(kText), Expr::make_null(kText)})));
 }
 
+TEST(ValidateExpr, SubstringTakesTextAndInt4) {
+  EXPECT_TRUE(is_valid(call(Op::kSubstring, kText, {col(kText), col(kInt4)})));
+  EXPECT_TRUE(is_valid(call(Op::kSubstring, kText, {col(kText), col(kInt4), col(kInt4)})));
+  EXPECT_FALSE(is_valid(call(Op::kSubstring, kText, {col(kText)})));
+  EXPECT_FALSE(is_valid(call(Op::kSubstring, kText, {col(kBpchar), col(kInt4)})));
+  EXPECT_FALSE(is_valid(call(Op::kSubstring, kText, {col(kText), col(kInt8)})));
+  EXPECT_FALSE(is_valid(call(Op::kSubstring, kBpchar, {col(kText), col(kInt4)})));
+}
+
 TEST(ValidateExpr, CaseHasPairsAnElseAndOneType) {
   EXPECT_TRUE(is_valid(call(Op::kCase, kInt4, {col(kBool), col(kInt4), Expr::make_null(kInt4)})));
   EXPECT_FALSE(is_valid(call(Op::kCase, kInt4, {col(kInt4)})));

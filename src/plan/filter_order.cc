@@ -41,6 +41,11 @@ bool may_raise(const Expr& expr) noexcept {
     case Op::kNotLike:
     case Op::kExtractYear:
       return true;
+    case Op::kSubstring:
+      if (may_count_below_zero(expr)) {
+        return true;
+      }
+      break;
     default:
       break;
   }

@@ -194,6 +194,9 @@ std::string call_text(const Expr& expr, const Names& names) {
   if (expr.op == Op::kCase) {
     return case_text(expr.args, names);
   }
+  if (expr.op == Op::kSubstring) {
+    return "SUBSTRING(" + list_text(expr.args, 0, ", ", names) + ")";
+  }
   const std::string arg = to_string(expr.args.front(), names);
   switch (expr.op) {
     case Op::kNegate:

@@ -108,6 +108,15 @@ void validate_like(const DataType& type, const Args& args) {
           "LIKE takes a constant text pattern");
 }
 
+void validate_substring(const DataType& type, const Args& args) {
+  require(args.size() == 2 || args.size() == 3, "number of arguments of SUBSTRING");
+  require(type.kind == TypeKind::kText && args[0].type.kind == TypeKind::kText,
+          "SUBSTRING of what is no text");
+  for (std::size_t i = 1; i < args.size(); ++i) {
+    require(args[i].type.kind == TypeKind::kInt32, "SUBSTRING counts by int4");
+  }
+}
+
 void validate_case(const DataType& type, const Args& args) {
   require(args.size() >= 3 && args.size() % 2 == 1, "CASE takes pairs and an else");
   for (std::size_t i = 0; i + 1 < args.size(); i += 2) {
@@ -171,6 +180,8 @@ void validate_call(const Expr& expr) {
     case Op::kLike:
     case Op::kNotLike:
       return validate_like(expr.type, expr.args);
+    case Op::kSubstring:
+      return validate_substring(expr.type, expr.args);
     case Op::kCase:
       return validate_case(expr.type, expr.args);
     case Op::kIsNull:

@@ -84,3 +84,36 @@ def test_error_of_an_init_plan_is_raised(tables):
 def test_value_computed_from_an_init_plan(tables):
     tables.execute("discard plans")
     tables.assert_same("select count(*) from facts where amount > 0.5 * (select avg(amount) from facts)")
+
+
+BOUNDS = ("1.5", "1.505", "-1.505", "1.5000000000000000000000000", "0", "-0.001", "7500.004999999999999999999",
+          "99999999999", "-99999999999", "1e30", "-1e30", "'NaN'", "null", "'Infinity'", "'-Infinity'", "1e-37",
+          "1e60", "1.1e-60")
+
+
+@pytest.mark.parametrize("operator", ("<", "<=", ">", ">=", "=", "<>"))
+def test_decimals_compared_with_a_numeric_of_any_scale(tables, operator):
+    tables.execute("""
+        drop table if exists amounts;
+        create table amounts (small numeric(4,2), large numeric(36,2), whole int);
+        insert into amounts values ('NaN', 'NaN', 1), (null, null, null), (1.5, 1.5, 1), (1.51, 1.51, 2),
+          (-1.5, -1.5, -1), (-1.51, -1.51, -2), (0, 0, 0), (99.99, 9999999999999999999999999999999999.99, 99),
+          (-99.99, -9999999999999999999999999999999999.99, -99);
+        insert into amounts select i % 3, 7500 + i * 0.01, i from generate_series(-3, 3) i;
+        analyze amounts""")
+    for bound in BOUNDS:
+        for column in ("small", "large", "whole", "small * 1.5"):
+            prepared(tables, "numeric", f"select count(*), sum(whole) from amounts where {column} {operator} $1",
+                     bound)
+            prepared(tables, "numeric", f"select count(*), sum(whole) from amounts where $1 {operator} {column}",
+                     bound, workers=(0,))
+
+
+def test_decimals_compared_with_an_init_plan_of_any_scale(tables):
+    tables.execute("discard plans")
+    for bound in ("avg(amount)", "avg(amount) / 3", "max(amount) * 0.999999999", "sum(id)"):
+        tables.assert_same("select day, count(*), sum(amount) from facts where amount > "
+                           f"(select {bound} from facts where id > 10) group by day")
+    tables.assert_same("select count(*) from facts where amount < (select avg(amount) from facts where id < 0)")
+    tables.assert_same("select day, sum(amount) from facts group by 1 having sum(amount) > "
+                       "(select sum(amount) * 0.0025 from facts)")

@@ -43,7 +43,7 @@ bool is_data_error(const PgError& error) {
 /// Errors: kAbandon when a value does not fit the type that was planned for it, or cannot be had:
 ///         PostgreSQL would raise that error only if it came to a row that needs the value.
 std::vector<plan::Expr> evaluate(List* states, ExprContext* context,
-                                 const std::vector<plan::DataType>& types) {
+                                 const std::vector<ParamType>& types) {
   std::vector<plan::Expr> values;
   values.reserve(types.size());
   SLUICE_CHECK(static_cast<std::size_t>(list_length(states)) == types.size(),
@@ -63,7 +63,7 @@ std::vector<plan::Expr> evaluate(List* states, ExprContext* context,
       }
       throw;
     }
-    std::optional<plan::Expr> constant = constant_of(value.datum, value.is_null, types[i]);
+    std::optional<plan::Expr> constant = parameter_of(value.datum, value.is_null, types[i]);
     if (!constant.has_value()) {
       base::throw_abandon("a run-time constant does not fit its planned type");
     }

@@ -209,6 +209,10 @@ Value ExprLowering::lower_parameter(Node* expr) {
     const auto oid = call([expr] { return exprType(expr); });
     decline(Reason::kParameter, "run-time value of type " + type_name(oid, -1));
   }
+  return add_parameter(expr, {*type, ParamFit::kExact});
+}
+
+Value ExprLowering::add_parameter(Node* expr, const ParamType& type) {
   // The leader evaluates run-time values before the run, where PostgreSQL might never have come to
   // this one. If that raises an error, PostgreSQL's own plan decides: see LeaderScan. Built-in
   // functions hold nothing that the error would leave behind; others may.
@@ -218,17 +222,21 @@ Value ExprLowering::lower_parameter(Node* expr) {
   if (conditional_depth_ > 0 && init_plan_params_of(expr) != nullptr) {
     decline(Reason::kParameter, "subquery in a part that is evaluated only on a condition");
   }
-  for (std::size_t i = 0; i < lowering_.param_exprs.size(); ++i) {
-    Node* other = lowering_.param_exprs[i];
-    if (call([other, expr] { return equal(other, expr); })) {
-      return {plan::Expr::make_param(static_cast<std::uint32_t>(i), *type), false, std::nullopt};
+  std::size_t number = 0;
+  while (number < lowering_.param_exprs.size()) {
+    Node* other = lowering_.param_exprs[number];
+    if (lowering_.param_types[number] == type &&
+        call([other, expr] { return equal(other, expr); })) {
+      break;
     }
+    ++number;
   }
-  lowering_.param_exprs.push_back(expr);
-  lowering_.param_types.push_back(*type);
-  return {
-      plan::Expr::make_param(static_cast<std::uint32_t>(lowering_.param_exprs.size() - 1), *type),
-      false, std::nullopt};
+  if (number == lowering_.param_exprs.size()) {
+    lowering_.param_exprs.push_back(expr);
+    lowering_.param_types.push_back(type);
+  }
+  return {plan::Expr::make_param(static_cast<std::uint32_t>(number), type.type), false,
+          std::nullopt};
 }
 
 /// Only relabelings that leave the engine's type alone: varchar as text, numeric as unconstrained

@@ -57,6 +57,7 @@ class ExprLowering {
   Value lower_leaf(Node* leaf);
   Value lower_constant(const Const& constant);
   Value lower_parameter(Node* expr);
+  Value add_parameter(Node* expr, const ParamType& type);
   Value lower_relabel(const RelabelType& relabel);
   Value lower_bool(const BoolExpr& expr);
   Value lower_null_test(const NullTest& test);
@@ -70,6 +71,9 @@ class ExprLowering {
   Value lower_comparison(plan::Op op, Value left, Value right, Oid collation);
   Value lower_date_comparison(plan::Op op, Node* date, Node* timestamp);
   Value lower_like(plan::Op op, Value string, Node* pattern);
+  Value lower_substring(Node* expr, List* args);
+  [[nodiscard]] bool is_open_numeric(Node* expr) const;
+  std::optional<Value> lower_bounded_comparison(plan::Op op, Node* left, Node* right);
   Value lower_array_test(const ScalarArrayOpExpr& test);
 
   // lower_conditional.cc

@@ -188,6 +188,9 @@ Value ExprLowering::lower_function(Node* expr, Oid function, List* args, Oid col
     case OperatorShape::kNegate:
       return lower_negate(expr, lower(first));
     case OperatorShape::kComparison: {
+      if (auto bounded = lower_bounded_comparison(entry->op, first, second)) {
+        return std::move(*bounded);
+      }
       Value left = lower(first);
       return lower_comparison(entry->op, std::move(left), lower(second), collation);
     }
@@ -197,6 +200,8 @@ Value ExprLowering::lower_function(Node* expr, Oid function, List* args, Oid col
       return lower_date_comparison(swapped(entry->op), second, first);
     case OperatorShape::kLike:
       return lower_like(entry->op, lower(first), second);
+    case OperatorShape::kSubstring:
+      return lower_substring(expr, args);
     case OperatorShape::kCast:
       return lower_cast(expr, lower(first));
     case OperatorShape::kExtract:
@@ -359,6 +364,55 @@ Value ExprLowering::lower_like(Op op, Value string, Node* pattern) {
   }
   return {call_of(op, kBoolType, std::move(string.expr), std::move(bytes.expr)), string.not_null,
           std::nullopt};
+}
+
+Value ExprLowering::lower_substring(Node* expr, List* args) {
+  // The engine counts characters as UTF-8 has them.
+  const auto type = data_type_of_expr(expr);
+  if (GetDatabaseEncoding() != PG_UTF8 || !type.has_value()) {
+    decline(Reason::kExpression, describe_expr(expr));
+  }
+  std::vector<plan::Expr> lowered;
+  bool not_null = true;
+  for (int i = 0; i < list_length(args); ++i) {
+    Value arg = lower(static_cast<Node*>(list_nth(args, i)));
+    not_null = not_null && arg.not_null;
+    lowered.push_back(std::move(arg.expr));
+  }
+  return {plan::Expr::make_call(Op::kSubstring, *type, std::move(lowered)), not_null, std::nullopt};
+}
+
+/// Whether `expr` is a numeric of a scale that is known only when a run begins.
+bool ExprLowering::is_open_numeric(Node* expr) const {
+  return !IsA(expr, Const) && call([expr] { return exprType(expr); }) == NUMERICOID &&
+         !data_type_of_expr(expr).has_value() &&
+         is_run_constant(expr, lowering_.statement.init_plan_params);
+}
+
+/// A comparison of a decimal with a numeric of a scale that is known only when a run begins, which
+/// is brought to the decimal's scale then: x < 1.25 is x < 1.3 where x has one digit after the
+/// point.
+std::optional<Value> ExprLowering::lower_bounded_comparison(Op op, Node* left, Node* right) {
+  if (is_open_numeric(left)) {
+    std::swap(left, right);
+    op = swapped(op);
+  }
+  if (!is_open_numeric(right) || is_open_numeric(left)) {
+    return std::nullopt;
+  }
+  ParamFit fit = ParamFit::kSame;
+  if (op == Op::kLess || op == Op::kGreaterEqual) {
+    fit = ParamFit::kCeiling;
+  } else if (op == Op::kLessEqual || op == Op::kGreater) {
+    fit = ParamFit::kFloor;
+  }
+  Value value = lower(left);
+  if (value.expr.type.kind != TypeKind::kDecimal) {
+    return std::nullopt;
+  }
+  Value bound = add_parameter(right, {value.expr.type, fit});
+  return Value{call_of(op, kBoolType, std::move(value.expr), std::move(bound.expr)), false,
+               std::nullopt};
 }
 
 Value ExprLowering::lower_array_test(const ScalarArrayOpExpr& test) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pg/border/pg_include.h"
+#include "pg/port/types.h"
 #include "plan/data_type.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -26,7 +27,7 @@ struct Lowering {
 
   const Statement& statement;
   std::vector<Node*> param_exprs;  // parameter i of the plan
-  std::vector<plan::DataType> param_types;
+  std::vector<ParamType> param_types;
   std::vector<Index> range_indexes;  // of the relations read
   std::uint64_t pages_max = 0;       // of the largest relation read
   bool has_temporary = false;        // workers cannot read it

@@ -225,6 +225,11 @@ std::optional<OperatorEntry> find_other(Oid function) noexcept {
     case F_BPCHARNLIKE:
     case F_NOTLIKE_TEXT_TEXT:
       return OperatorEntry{Op::kNotLike, OperatorShape::kLike};
+    case F_SUBSTRING_TEXT_INT4:
+    case F_SUBSTRING_TEXT_INT4_INT4:
+    case F_SUBSTR_TEXT_INT4:
+    case F_SUBSTR_TEXT_INT4_INT4:
+      return OperatorEntry{Op::kSubstring, OperatorShape::kSubstring};
     case F_INT4_INT2:
     case F_INT8_INT2:
     case F_INT8_INT4:

@@ -17,6 +17,7 @@ enum class OperatorShape : std::uint8_t {
   kDateTimestamp,  // date compared with timestamp
   kTimestampDate,  // timestamp compared with date
   kLike,           // string and constant pattern
+  kSubstring,      // text, int4 and perhaps int4
   kCast,           // one operand, to the result's type
   kExtract,        // constant field name, date or timestamp
 };

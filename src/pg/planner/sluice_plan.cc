@@ -19,7 +19,7 @@ namespace {
 // custom_private: a bytea Const with the encoded plan, and three lists of integers.
 constexpr int kPrivateParts = 4;  // plan, (workers), outputs, params
 constexpr int kOutputFields = 4;  // kind, column, count_column, type
-constexpr int kParamFields = 3;   // kind, precision, scale
+constexpr int kParamFields = 4;   // kind, precision, scale, fit
 
 /// Integer lists are the one list kind that every node function of PostgreSQL copies and prints.
 List* integers(const std::vector<int>& values) {
@@ -57,8 +57,9 @@ List* to_custom_private(const SluicePlan& plan) {
                     static_cast<int>(output.count_column), static_cast<int>(output.type)});
   }
   std::vector<int> params;
-  for (const plan::DataType& param : plan.params) {
-    params.insert(params.end(), {static_cast<int>(param.kind), param.precision, param.scale});
+  for (const ParamType& param : plan.params) {
+    params.insert(params.end(), {static_cast<int>(param.type.kind), param.type.precision,
+                                 param.type.scale, static_cast<int>(param.fit)});
   }
   Const* const bytes = bytes_constant(codec::encode(plan.plan));
   List* const workers = integers({static_cast<int>(plan.workers_planned)});
@@ -91,9 +92,10 @@ SluicePlan from_custom_private(List* custom_private) {
                             static_cast<Oid>(list_nth_int(outputs, i + 3))});
   }
   for (int i = 0; i < list_length(params); i += kParamFields) {
-    plan.params.push_back({static_cast<plan::TypeKind>(list_nth_int(params, i)),
-                           static_cast<std::uint8_t>(list_nth_int(params, i + 1)),
-                           static_cast<std::uint8_t>(list_nth_int(params, i + 2))});
+    plan.params.push_back({{static_cast<plan::TypeKind>(list_nth_int(params, i)),
+                            static_cast<std::uint8_t>(list_nth_int(params, i + 1)),
+                            static_cast<std::uint8_t>(list_nth_int(params, i + 2))},
+                           static_cast<ParamFit>(list_nth_int(params, i + 3))});
   }
   return plan;
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "pg/border/pg_include.h"
+#include "pg/port/types.h"
 #include "plan/plan_spec.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -43,8 +44,8 @@ struct OutputColumn {
 struct SluicePlan {
   plan::PlanSpec plan;  // distributed already where workers are planned
   std::vector<OutputColumn> outputs;
-  std::vector<plan::DataType> params;  // types of custom_exprs
-  std::uint32_t workers_planned = 0;   // 0: leader alone
+  std::vector<ParamType> params;      // of custom_exprs
+  std::uint32_t workers_planned = 0;  // 0: leader alone
 };
 
 /// Only copyable, serializable nodes: the plan goes through the plan cache.

@@ -158,4 +158,35 @@ std::optional<Expr> constant_of(Datum datum, bool is_null, const DataType& type)
   return std::nullopt;
 }
 
+std::optional<Expr> parameter_of(Datum datum, bool is_null, const ParamType& type) {
+  if (type.fit == ParamFit::kExact || is_null) {
+    return constant_of(datum, is_null, type.type);
+  }
+  const NumericValue value = numeric_of(datum);
+  if (value.kind == NumericKind::kNan) {
+    return Expr::make_integer(base::kInt128Max, type.type);
+  }
+  if (value.kind != NumericKind::kFinite) {
+    return std::nullopt;
+  }
+  const base::Int128 limit = power_of_ten(type.type.is_decimal64() ? DataType::kDecimal64Digits
+                                                                   : DataType::kDecimalDigitsMax);
+  const base::Int128 beyond = value.scaled < 0 ? -limit : limit;
+  base::Int128 bound = beyond;
+  if (value.scale > type.type.scale) {
+    const base::Int128 divisor = power_of_ten(value.scale - type.type.scale);
+    const base::Int128 rest = value.scaled % divisor;
+    bound = value.scaled / divisor;
+    if (rest != 0 && type.fit == ParamFit::kSame) {
+      return Expr::make_integer(limit, type.type);
+    }
+    bound -= rest < 0 && type.fit == ParamFit::kFloor ? 1 : 0;
+    bound += rest > 0 && type.fit == ParamFit::kCeiling ? 1 : 0;
+  } else if (const auto scaled = rescale(value.scaled, value.scale, type.type.scale)) {
+    bound = *scaled;
+  }
+  const bool fits = bound < limit && bound > -limit;
+  return Expr::make_integer(fits ? bound : beyond, type.type);
+}
+
 }  // namespace sluice::pg

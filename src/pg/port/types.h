@@ -1,6 +1,7 @@
 // PostgreSQL's types and values as the plan's.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "pg/border/pg_include.h"
@@ -27,5 +28,28 @@ namespace sluice::pg {
 /// mapped; a numeric must fit `type`'s scale and digits, else nothing comes back. Detoasts.
 [[nodiscard]] std::optional<plan::Expr> constant_of(Datum datum, bool is_null,
                                                     const plan::DataType& type);
+
+/// What happens to a numeric that a decimal type does not hold.
+/// Shape: the numbers are part of what the plan cache keeps.
+enum class ParamFit : std::uint8_t {
+  kExact = 0,    // nothing comes back
+  kFloor = 1,    // the largest decimal of the scale that is not larger
+  kCeiling = 2,  // the smallest that is not smaller
+  kSame = 3,     // a decimal that equals no value of the type
+};
+
+/// The type of a run-time constant. Shape: other fits than kExact for decimals only.
+struct ParamType {
+  plan::DataType type;
+  ParamFit fit = ParamFit::kExact;
+
+  friend bool operator==(const ParamType&, const ParamType&) = default;
+};
+
+/// As constant_of(), with `type.fit`: compared with the values of `type.type`, the constant is what
+/// the numeric is. It may have more digits than the type, not more bits.
+/// Errors: PgError. Nothing comes back for infinities and more than 38 digits.
+[[nodiscard]] std::optional<plan::Expr> parameter_of(Datum datum, bool is_null,
+                                                     const ParamType& type);
 
 }  // namespace sluice::pg
