@@ -29,6 +29,12 @@ HaveState have_in(std::uint64_t word, base::Epoch epoch) noexcept {
       state_in(word, epoch, static_cast<std::uint32_t>(HaveState::kClosed)));
 }
 
+bool is_answer(std::uint64_t word, base::Epoch now) noexcept {
+  const base::Epoch spoken = word_epoch(word);
+  return static_cast<std::uint32_t>(word) <= static_cast<std::uint32_t>(HaveState::kClosed) &&
+         (spoken <= now || spoken == kEpochForever);
+}
+
 bool raise_word(SharedWord& word, std::uint64_t value) noexcept {
   std::uint64_t seen = word.load(std::memory_order_relaxed);
   while (seen < value) {

@@ -35,6 +35,9 @@ inline constexpr base::Epoch kEpochForever{0xFFFFFFFF};
 [[nodiscard]] WantState want_in(std::uint64_t word, base::Epoch epoch) noexcept;
 [[nodiscard]] HaveState have_in(std::uint64_t word, base::Epoch epoch) noexcept;
 
+/// Whether `word` is one that a producer may have written before the end of epoch `now`.
+[[nodiscard]] bool is_answer(std::uint64_t word, base::Epoch now) noexcept;
+
 /// Raises `word` to at least `value`; returns whether it grew. Release: what was written before is
 /// visible to whoever reads the new value with acquire.
 /// Runs in: the word's writer, or whoever marks a dead writer; hence the compare-and-swap.

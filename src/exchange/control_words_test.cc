@@ -33,6 +33,16 @@ TEST(ControlWords, UnknownStateReadsAsTheLastOne) {
   EXPECT_EQ(want_in(std::uint64_t{1} << 32 | 99, Epoch(1)), WantState::kClose);
 }
 
+TEST(ControlWords, WordThatNoProducerWritesIsNoAnswer) {
+  const Epoch now(2);
+  EXPECT_TRUE(is_answer(0, now));
+  EXPECT_TRUE(is_answer(have_word(now, HaveState::kClosed), now));
+  EXPECT_TRUE(is_answer(have_word(kEpochForever, HaveState::kError), now));
+  EXPECT_FALSE(is_answer(have_word(now, HaveState::kClosed) + 1, now));
+  EXPECT_FALSE(is_answer(have_word(kEpochForever, HaveState::kClosed) + 1, now));
+  EXPECT_FALSE(is_answer(have_word(Epoch(3), HaveState::kOpen), now));
+}
+
 TEST(ControlWords, OnlyGrowWhateverIsSaid) {
   std::mt19937 random(3);
   SharedWord word{0};

@@ -91,6 +91,8 @@ HaveState StreamInput::Impl::check_alive(const Source& source) {
   if (state != HaveState::kError && state != HaveState::kClosed) {
     return state;
   }
+  // Nobody else would tell the cause of a word that no seat has written.
+  SLUICE_CHECK_BYTES(is_answer(have, mesh.epoch()), "a stream's answer is damaged");
   if (mesh.epoch() != epoch) {
     throw base::Error(base::ErrorKind::kCancelled, "57014", "sluice: the stream's epoch is over");
   }

@@ -194,6 +194,16 @@ TEST_F(StreamInputTest, ScribbledRecordIsCorruptNotACrash) {
   in->close();
 }
 
+TEST_F(StreamInputTest, ScribbledAnswerIsCorruptNotAPeersFailure) {
+  for (const std::uint64_t answer : {have_word(Epoch(1), HaveState::kClosed) + 1,
+                                     have_word(Epoch(2), HaveState::kOpen), ~std::uint64_t{0}}) {
+    physical().producer_control.have = answer;
+    const auto in = input(Epoch(1));
+    in->start();
+    EXPECT_EQ(thrown_kind([&] { return next(*in); }), base::ErrorKind::kCorrupt);
+  }
+}
+
 TEST_F(StreamInputTest, LargeMessageCutOffByTheEndIsCorrupt) {
   const auto in = input(Epoch(1));
   in->start();
