@@ -80,6 +80,14 @@ TEST_F(ControlServiceTest, CancelOfAnOldEpochLeavesTheNewOneRunning) {
   EXPECT_EQ(next(*in), "new");
 }
 
+TEST_F(ControlServiceTest, WordOfALaterEpochIsNotAnsweredYet) {
+  physical().consumer_control.want = want_word(Epoch(2), WantState::kStart);
+  EXPECT_EQ(service.poll(), 0U);
+  EXPECT_EQ(physical().producer_control.have, 0U);
+  mesh[0].advance_epoch();
+  EXPECT_EQ(service.poll(), 1U);
+}
+
 TEST_F(ControlServiceTest, ControlServiceAnswersCancelAfterTheEnd) {
   auto in = input(Epoch(1));
   in->start();
@@ -126,6 +134,17 @@ TEST_F(ControlServiceTest, StreamOfAFailedSeatIsNotStarted) {
   in->start();
   EXPECT_EQ(service.poll(), 0U);
   EXPECT_EQ(thrown_kind([&] { return next(*in); }), base::ErrorKind::kPeer);
+}
+
+TEST_F(ControlServiceTest, FailedSeatStillAnswersCancel) {
+  const auto in = input(Epoch(1));
+  in->start();
+  EXPECT_EQ(service.poll(), 1U);
+  mesh[1].fail(base::ErrorKind::kQuery, "division by zero");
+  procedure.output.reset();
+  in->close();
+  EXPECT_EQ(service.poll(), 0U);
+  EXPECT_TRUE(mesh[0].quiescent());
 }
 
 TEST_F(ControlServiceTest, NothingStartsAfterTheQueryIsClosed) {
@@ -222,6 +241,20 @@ TEST_F(CancelTest, SeatThatNeverRanItsFragmentDoesNotHoldUpItsProducers) {
   { StreamInput lowest = input(0, 2); }
   EXPECT_EQ(poll_all(), 0U);
   EXPECT_TRUE(mesh[0].quiescent());
+}
+
+TEST_F(CancelTest, ProcedureRunsOnceWhoeverElseAsksLater) {
+  CountingProcedure narrow(mesh[0], kLeaderOnly);
+  StreamRegistry registry;
+  registry.add(StreamId(2), narrow);
+  ControlService service(mesh[0], registry);
+  StreamInput first = input(0, 2);
+  first.start();
+  EXPECT_EQ(service.poll(), 1U);
+  StreamInput stranger = input(1, 2);
+  stranger.start();
+  EXPECT_EQ(service.poll(), 0U);
+  EXPECT_EQ(narrow.starts, 1U);
 }
 
 TEST_F(CancelTest, StreamThatOneConsumerStillWantsIsNotCancelled) {

@@ -234,6 +234,18 @@ TEST_F(FanOutTest, EndReachesAConsumerThatStartsLater) {
   EXPECT_EQ(second->next(record), InputState::kEnd);
 }
 
+TEST(StreamOutput, ItsEndRingsTheLeaderAndItsOwnSeatThoughNeitherReadsIt) {
+  TestMesh mesh(mesh_config(3, {StreamAudience::kSeats}));
+  StreamOutput output(mesh[1], kStream, SeatSet::of(SeatIndex(2)), Epoch(1));
+  for (std::size_t seat = 0; seat < 3; ++seat) {
+    (void)mesh[seat].take_bells();
+  }
+  output.finish();
+  EXPECT_TRUE(mesh[0].take_bells());
+  EXPECT_TRUE(mesh[1].take_bells());
+  EXPECT_TRUE(mesh[2].take_bells());
+}
+
 TEST_F(FanOutTest, OneConsumerThatClosesDoesNotEndTheOther) {
   const auto first = input(0);
   const auto second = input(1);
