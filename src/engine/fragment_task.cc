@@ -9,6 +9,7 @@
 #include "engine/hash_join.h"
 #include "engine/stream_operators.h"
 #include "engine/top_k.h"
+#include "plan/runtime_filter.h"
 
 namespace sluice::engine {
 
@@ -19,6 +20,7 @@ FragmentTask::FragmentTask(const PlanNode& root, const FragmentContext& context,
                            std::unique_ptr<FragmentOutput> output)
     : context_(context),
       spec_(build_fragment(root)),
+      filters_(plan::runtime_filters(root)),
       output_budget_(std::move(output_budget)),
       output_(std::move(output)) {
   for (const PlanNode* node : spec_.exchanges) {
@@ -136,7 +138,20 @@ std::unique_ptr<Source> FragmentTask::make_source(const PlanNode& node) {
   if (node.as<plan::ExchangeSpec>() != nullptr) {
     return std::make_unique<ExchangeSource>(node, *inputs_.at(node.id).input);
   }
-  return context_.sources.open_scan(node, budget(node, kPassingMemoryBytesMax));
+  return context_.sources.open_scan(node, scan_filters(node), budget(node, kPassingMemoryBytesMax));
+}
+
+/// What the finished build sides know of the scan's rows.
+std::vector<ScanFilter> FragmentTask::scan_filters(const PlanNode& node) {
+  std::vector<ScanFilter> result;
+  for (const plan::RuntimeFilterSpec& spec : filters_) {
+    const RuntimeFilter* filter =
+        spec.scan == &node ? blocking_.at(spec.join->id).build->runtime_filter(spec.key) : nullptr;
+    if (filter != nullptr) {
+      result.emplace_back(spec.column, *filter, counters(node));
+    }
+  }
+  return result;
 }
 
 std::unique_ptr<Operator> FragmentTask::make_operator(const PlanNode& node) {

@@ -15,6 +15,7 @@
 #include "engine/source.h"
 #include "engine/task.h"
 #include "exchange/stream_input.h"
+#include "plan/runtime_filter.h"
 
 namespace sluice::engine {
 
@@ -66,6 +67,7 @@ class FragmentTask final : public Task {
   [[nodiscard]] bool guarded(const PipelineSpec& spec) const;
   [[nodiscard]] std::size_t first_live_operator(const PipelineSpec& spec) const;
   [[nodiscard]] std::unique_ptr<Source> make_source(const plan::PlanNode& node);
+  [[nodiscard]] std::vector<ScanFilter> scan_filters(const plan::PlanNode& node);
   [[nodiscard]] std::unique_ptr<Operator> make_operator(const plan::PlanNode& node);
   [[nodiscard]] Sink& make_sink(const plan::PlanNode* node);
   void close_input(const plan::PlanNode& node);
@@ -76,6 +78,7 @@ class FragmentTask final : public Task {
 
   const FragmentContext& context_;
   FragmentSpec spec_;
+  std::vector<plan::RuntimeFilterSpec> filters_;
   std::map<base::NodeId, std::unique_ptr<base::MemoryBudget>> budgets_;
   std::vector<std::unique_ptr<base::MemoryBudget>> passing_budgets_;
   std::map<base::NodeId, Consumed> inputs_;

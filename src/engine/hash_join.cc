@@ -7,6 +7,7 @@
 #include "engine/expr_program.h"
 #include "engine/join_table.h"
 #include "engine/physical.h"
+#include "engine/runtime_filter.h"
 
 namespace sluice::engine {
 
@@ -33,9 +34,22 @@ SinkState HashBuildSink::consume(const Batch& batch) {
 SinkState HashBuildSink::finish() {
   table_->finish();
   counters_.groups += table_->rows();
+  note_memory();
+  return SinkState::kAccepted;
+}
+
+const RuntimeFilter* HashBuildSink::runtime_filter(std::size_t key) {
+  filters_.resize(table_->key_columns().size());
+  if (filters_[key] == nullptr) {
+    filters_[key] = RuntimeFilter::make(*table_, key, budget_);
+    note_memory();
+  }
+  return filters_[key].get();
+}
+
+void HashBuildSink::note_memory() noexcept {
   counters_.memory_bytes_peak =
       std::max<std::uint64_t>(counters_.memory_bytes_peak, budget_.peak_bytes());
-  return SinkState::kAccepted;
 }
 
 const JoinTable& HashBuildSink::table() const noexcept { return *table_; }

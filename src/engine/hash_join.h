@@ -13,7 +13,8 @@
 
 namespace sluice::engine {
 
-class JoinTable;  // join_table.h
+class JoinTable;      // join_table.h
+class RuntimeFilter;  // runtime_filter.h
 
 /// Consumes the build side. After finish() the table is immutable.
 /// Errors: kAbandon when `budget` is gone.
@@ -27,12 +28,17 @@ class HashBuildSink final : public Sink {
   [[nodiscard]] const JoinTable& table() const noexcept;
   /// No row can come out of the join: the probe side need not run.
   [[nodiscard]] bool joins_nothing() const noexcept;
+  /// The values of a key of the finished table, made when first asked for; null where it cannot be.
+  [[nodiscard]] const RuntimeFilter* runtime_filter(std::size_t key);
 
  private:
+  void note_memory() noexcept;
+
   bool needs_rows_;
   std::unique_ptr<JoinTable> table_;
   base::MemoryBudget& budget_;
   NodeCounters& counters_;
+  std::vector<std::unique_ptr<RuntimeFilter>> filters_;  // by key
 };
 
 /// Probes a finished table; hands out spec.outputs of the matches and of what the join's type adds

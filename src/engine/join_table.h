@@ -32,6 +32,8 @@ class JoinTable {
   [[nodiscard]] std::uint32_t rows() const noexcept { return store_.rows(); }
   /// Some key has several rows.
   [[nodiscard]] bool has_duplicates() const noexcept { return has_duplicates_; }
+  /// Of the build side's columns.
+  [[nodiscard]] std::span<const std::uint32_t> key_columns() const noexcept { return key_columns_; }
   [[nodiscard]] std::span<const vector::KeyEquality> equalities() const noexcept {
     return equalities_;
   }

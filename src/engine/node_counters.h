@@ -13,9 +13,10 @@ struct NodeCounters {
   std::uint64_t batches = 0;
   std::uint64_t rows_removed = 0;  // by filters
   std::uint64_t memory_bytes_peak = 0;
-  std::uint64_t groups = 0;  // hash table entries
-  std::uint64_t starts = 0;  // times the node ran; 0 = never
+  std::uint64_t groups = 0;                    // hash table entries
+  std::uint64_t starts = 0;                    // times the node ran; 0 = never
+  std::uint64_t rows_removed_at_run_time = 0;  // of scans, by runtime filters
 };
-static_assert(sizeof(NodeCounters) == 48);
+static_assert(sizeof(NodeCounters) == 56);
 
 }  // namespace sluice::engine

@@ -109,6 +109,7 @@ class SeatCrew {
       sum.rows += seat[node.index()].rows;
       sum.batches += seat[node.index()].batches;
       sum.starts += seat[node.index()].starts;
+      sum.rows_removed_at_run_time += seat[node.index()].rows_removed_at_run_time;
     }
     return sum;
   }

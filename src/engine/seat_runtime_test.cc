@@ -265,6 +265,26 @@ TEST_P(SeatRuntimeShapes, TopKComesInOrder) {
   }
 }
 
+// A third of the lines have an order, and the scan hands out few of the others.
+TEST(SeatRuntime, RuntimeFiltersKeepRowsFromEveryJoinOfTheFragment) {
+  const Shop shop = make_shop(6000);
+  for (const std::uint16_t seats : {1, 3}) {
+    Tables tables(700);
+    add_shop(tables, shop);
+    SeatCrew crew(distribute(plan::build_plan(three_way(6000)), seats), tables,
+                  {seats, seats, exchange::kRingBytesMin});
+    const Rows rows = crew.drain();
+    crew.finish();
+    const auto* lines = &crew.plan().root;
+    while (lines->as<plan::ScanSpec>() == nullptr) {
+      lines = &lines->inputs[0];
+    }
+    const NodeCounters counters = crew.counters(lines->id);
+    EXPECT_EQ(counters.rows, rows.size());
+    EXPECT_EQ(counters.rows_removed_at_run_time, shop.lines.size() - rows.size());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All, SeatRuntimeShapes,
     ::testing::Values(Shape{1, 1, 4096, 1 << 20, false}, Shape{1, 1, 4096, 1 << 20, true},

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/memory_budget.h"
+#include "engine/runtime_filter.h"
 #include "plan/plan_spec.h"
 #include "vector/batch.h"
 
@@ -35,8 +37,10 @@ class SourceFactory {
   virtual ~SourceFactory() = default;
   /// `scan` holds a ScanSpec; the source yields its `outputs`, filtered by its `filters`, in
   /// physical types as physical_type_of() says. Seats that open the same node share its rows among
-  /// them.
+  /// them. Rows that one of `filters` removes need not be yielded; what they refer to outlives the
+  /// source.
   [[nodiscard]] virtual std::unique_ptr<Source> open_scan(const plan::PlanNode& scan,
+                                                          std::vector<ScanFilter> filters,
                                                           base::MemoryBudget& budget) = 0;
 };
 

@@ -79,9 +79,13 @@ class Tables {
 
 class TableSource final : public Source {
  public:
-  TableSource(const plan::ScanSpec& scan, ScanShare& share, std::size_t claim_rows,
-              base::SeatIndex seat, base::MemoryBudget& budget)
-      : scan_(scan), share_(share), claim_rows_(claim_rows), seat_(seat) {
+  TableSource(const plan::ScanSpec& scan, std::vector<ScanFilter> filters, ScanShare& share,
+              std::size_t claim_rows, base::SeatIndex seat, base::MemoryBudget& budget)
+      : scan_(scan),
+        filters_(std::move(filters)),
+        share_(share),
+        claim_rows_(claim_rows),
+        seat_(seat) {
     for (const plan::ScanColumn& column : scan.columns) {
       types_.push_back(column.type);
     }
@@ -113,7 +117,10 @@ class TableSource final : public Source {
     const bool spread = count <= vector::kBatchRowsMax / 2 && begin / claim_rows_ % 2 == 1;
     batch_.emplace(types_, rows, spread);
     passed_.resize(vector::kBatchRowsMax);
-    const std::uint32_t passed = predicate_->filter(batch_->get(), passed_.data());
+    std::uint32_t passed = predicate_->filter(batch_->get(), passed_.data());
+    for (ScanFilter& filter : filters_) {
+      passed = filter.keep(batch_->get().column(filter.column()), passed_.data(), passed);
+    }
     views_.clear();
     for (const std::uint32_t output : scan_.outputs) {
       views_.push_back(batch_->get().column(output));
@@ -131,6 +138,7 @@ class TableSource final : public Source {
 
  private:
   const plan::ScanSpec& scan_;
+  std::vector<ScanFilter> filters_;
   ScanShare& share_;
   const std::size_t claim_rows_;
   const base::SeatIndex seat_;
@@ -146,11 +154,11 @@ class TableSource final : public Source {
 class TableSources final : public SourceFactory {
  public:
   TableSources(Tables& tables, base::SeatIndex seat) : tables_(tables), seat_(seat) {}
-  std::unique_ptr<Source> open_scan(const plan::PlanNode& scan,
+  std::unique_ptr<Source> open_scan(const plan::PlanNode& scan, std::vector<ScanFilter> filters,
                                     base::MemoryBudget& budget) override {
     ScanShare& share = tables_.of(scan.id);
-    return std::make_unique<TableSource>(*scan.as<plan::ScanSpec>(), share, tables_.claim_rows(),
-                                         seat_, budget);
+    return std::make_unique<TableSource>(*scan.as<plan::ScanSpec>(), std::move(filters), share,
+                                         tables_.claim_rows(), seat_, budget);
   }
 
  private:

@@ -58,4 +58,14 @@ void order_filters(ScanSpec& scan) {
                            [&scan](const Expr& filter) { return last_attribute(scan, filter); });
 }
 
+std::size_t place_of_test(const ScanSpec& scan, std::uint32_t column) {
+  const std::int16_t attribute = scan.columns[column].attribute;
+  std::size_t place = scan.filters.size();
+  while (place > 0 && !may_raise(scan.filters[place - 1]) &&
+         last_attribute(scan, scan.filters[place - 1]) > attribute) {
+    --place;
+  }
+  return place;
+}
+
 }  // namespace sluice::plan

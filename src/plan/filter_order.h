@@ -1,6 +1,9 @@
 // The order in which a scan evaluates its conditions.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "plan/plan_spec.h"
 
 namespace sluice::plan {
@@ -15,5 +18,9 @@ namespace sluice::plan {
 /// attribute spares the walk to the later ones. Those from there on stay as they are, since a row
 /// must not reach one that may raise unless it passed all before it.
 void order_filters(ScanSpec& scan);
+
+/// Which of the scan's filters, or their number, is the first that is better evaluated after a test
+/// on `column` that cannot raise: the first on a later attribute, behind all that may raise.
+[[nodiscard]] std::size_t place_of_test(const ScanSpec& scan, std::uint32_t column);
 
 }  // namespace sluice::plan

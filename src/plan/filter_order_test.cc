@@ -63,5 +63,20 @@ TEST(FilterOrder, DecimalArithmeticRaisesNothing) {
   EXPECT_FALSE(may_raise(Expr::make_call(Op::kLess, kBool, {sum, Expr::make_integer(0, money)})));
 }
 
+TEST(FilterOrder, TestStandsBeforeConditionsOnLaterAttributes) {
+  ScanSpec scan = scan_of({1, 5, 7, 11});
+  scan.filters = {less(1, 1), less(2, 1), less(3, 1)};
+  EXPECT_EQ(place_of_test(scan, 0), 0U);
+  EXPECT_EQ(place_of_test(scan, 1), 1U);
+  EXPECT_EQ(place_of_test(scan, 2), 2U);
+  EXPECT_EQ(place_of_test(scan, 3), 3U);
+}
+
+TEST(FilterOrder, TestStandsBehindEveryConditionThatMayRaise) {
+  ScanSpec scan = scan_of({1, 5, 7});
+  scan.filters = {less(1, 1), sum_less(1), less(2, 1)};
+  EXPECT_EQ(place_of_test(scan, 0), 2U);
+}
+
 }  // namespace
 }  // namespace sluice::plan

@@ -125,7 +125,8 @@ class Numbers final : public engine::Source {
 
 class NumbersSources final : public engine::SourceFactory {
  public:
-  std::unique_ptr<engine::Source> open_scan(const PlanNode&, base::MemoryBudget&) override {
+  std::unique_ptr<engine::Source> open_scan(const PlanNode&, std::vector<engine::ScanFilter>,
+                                            base::MemoryBudget&) override {
     return std::make_unique<Numbers>();
   }
 };

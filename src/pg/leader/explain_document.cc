@@ -50,6 +50,11 @@ ExplainDocument::ExplainDocument(const LeaderScan& scan, const ExplainState& opt
   if (scan.abandoned()) {
     add_text("Abandoned", scan.abandon_reason());
   }
+  filters_ = plan::runtime_filters(plan.root);
+  for (const plan::PlanNode* exchange : plan::collect_dsm_exchanges(plan.root)) {
+    const auto more = plan::runtime_filters(exchange->inputs[0]);
+    filters_.insert(filters_.end(), more.begin(), more.end());
+  }
   if (text_format_) {
     add_node(plan.root, 0);
     return;
@@ -68,6 +73,16 @@ const exchange::StreamCounters* ExplainDocument::stream(const plan::PlanNode& no
   return exchange != nullptr && exchange->stream.index() < report_.streams.size()
              ? &report_.streams[exchange->stream.index()]
              : nullptr;
+}
+
+std::vector<std::string> ExplainDocument::runtime_filters(const plan::PlanNode& node) const {
+  std::vector<std::string> texts;
+  for (const plan::RuntimeFilterSpec& filter : filters_) {
+    if (filter.scan == &node) {
+      texts.push_back(plan::to_string(filter));
+    }
+  }
+  return texts;
 }
 
 void ExplainDocument::add_node(const plan::PlanNode& node, int depth) {
@@ -89,7 +104,15 @@ void ExplainDocument::add_node_lines(const plan::PlanNode& node, int depth) {
   if (verbose_) {
     add_line(Kind::kLine, depth, "Output: " + joined(plan::column_names(node)));
   }
+  const std::vector<std::string> filters = runtime_filters(node);
+  if (!filters.empty()) {
+    add_line(Kind::kLine, depth, "Runtime Filter: " + joined(filters));
+  }
   if (const engine::NodeCounters* done = analyze_ ? counters(node) : nullptr; done != nullptr) {
+    if (done->rows_removed_at_run_time != 0) {
+      add_line(Kind::kLine, depth,
+               "Rows Removed by Runtime Filter: " + std::to_string(done->rows_removed_at_run_time));
+    }
     if (done->rows_removed != 0) {
       add_line(Kind::kLine, depth, "Rows Removed by Filter: " + std::to_string(done->rows_removed));
     }
@@ -132,6 +155,9 @@ void ExplainDocument::add_node_properties(const plan::PlanNode& node) {
   if (verbose_) {
     add_text("Output", joined(plan::column_names(node)));
   }
+  if (const std::vector<std::string> filters = runtime_filters(node); !filters.empty()) {
+    add_text("Runtime Filter", joined(filters));
+  }
   if (costs_) {
     items_.push_back({Kind::kReal, "Estimated Rows", {}, 0, node.rows_estimated});
   }
@@ -170,6 +196,9 @@ void ExplainDocument::add_counter_properties(const plan::PlanNode& node) {
   add_integer("Actual Rows", done->rows);
   add_integer("Batches", done->batches);
   add_integer("Rows Removed by Filter", done->rows_removed);
+  if (node.as<plan::ScanSpec>() != nullptr) {
+    add_integer("Rows Removed by Runtime Filter", done->rows_removed_at_run_time);
+  }
   if (!is_exchange) {
     add_integer("Starts", done->starts);
   }

@@ -8,6 +8,7 @@
 #include "pg/border/pg_include.h"
 #include "pg/leader/leader_scan.h"
 #include "plan/plan_spec.h"
+#include "plan/runtime_filter.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <commands/explain.h>
@@ -60,7 +61,10 @@ class ExplainDocument {
   [[nodiscard]] const engine::NodeCounters* counters(const plan::PlanNode& node) const;
   [[nodiscard]] const exchange::StreamCounters* stream(const plan::PlanNode& node) const;
 
+  [[nodiscard]] std::vector<std::string> runtime_filters(const plan::PlanNode& node) const;
+
   RunReport report_;
+  std::vector<plan::RuntimeFilterSpec> filters_;  // of all fragments
   bool text_format_ = true;
   bool analyze_ = false;
   bool costs_ = false;

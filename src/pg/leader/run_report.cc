@@ -13,6 +13,7 @@ void RunReport::add_seat(std::span<const engine::NodeCounters> seat) {
     nodes[i].memory_bytes_peak = std::max(nodes[i].memory_bytes_peak, seat[i].memory_bytes_peak);
     nodes[i].groups += seat[i].groups;
     nodes[i].starts += seat[i].starts;
+    nodes[i].rows_removed_at_run_time += seat[i].rows_removed_at_run_time;
   }
 }
 

@@ -12,6 +12,7 @@
 #include "pg/border/call.h"
 #include "pg/source/decode/page_decoder.h"
 #include "pg/source/detoast.h"
+#include "pg/source/filter_stages.h"
 #include "pg/source/page_group.h"
 #include "pg/source/scan_share.h"
 #include "pg/source/scanned_relation.h"
@@ -20,8 +21,6 @@ namespace sluice::pg {
 namespace {
 
 constexpr std::uint16_t kNotDecoded = UINT16_MAX;
-/// More conditions than that share the last stage.
-constexpr std::size_t kFilterStagesMax = 16;
 
 std::vector<plan::DataType> column_types(const plan::ScanSpec& scan) {
   std::vector<plan::DataType> types;
@@ -37,37 +36,15 @@ std::vector<plan::DataType> column_types(const plan::ScanSpec& scan) {
 struct DecodedColumns {
   std::vector<ColumnTarget> targets;
   std::vector<std::uint16_t> decoded;  // by scan column: index into `targets`, or kNotDecoded
-  std::vector<std::vector<plan::Expr>> filters;  // by stage: its conjuncts
+  std::vector<FilterStage> filters;
 };
 
-/// Begins a new stage wherever a conjunct reads a column that the ones before it did not. Returns
-/// when each scan column is wanted first; nothing where no condition reads it.
-std::vector<std::optional<Stage>> stage_filters(const plan::ScanSpec& scan,
-                                                std::vector<std::vector<plan::Expr>>& filters) {
-  std::vector<std::optional<Stage>> stages(scan.columns.size());
-  for (const plan::Expr& filter : scan.filters) {
-    std::vector<bool> read(scan.columns.size(), false);
-    plan::collect_columns(filter, read);
-    bool reads_more = filters.empty();
-    for (std::size_t i = 0; i < read.size(); ++i) {
-      reads_more = reads_more || (read[i] && !stages[i]);
-    }
-    if (reads_more && filters.size() < kFilterStagesMax) {
-      filters.emplace_back();
-    }
-    for (std::size_t i = 0; i < read.size(); ++i) {
-      if (read[i] && !stages[i]) {
-        stages[i] = static_cast<Stage>(filters.size() - 1);
-      }
-    }
-    filters.back().push_back(filter);
-  }
-  return stages;
-}
-
-DecodedColumns choose_columns(Relation relation, const plan::ScanSpec& scan) {
+DecodedColumns choose_columns(Relation relation, const plan::ScanSpec& scan,
+                              std::vector<engine::ScanFilter> runtime_filters) {
   DecodedColumns result;
-  std::vector<std::optional<Stage>> stages = stage_filters(scan, result.filters);
+  FilterStages staged(scan, std::move(runtime_filters));
+  std::vector<std::optional<Stage>> stages = staged.first_stages();
+  result.filters = std::move(staged).take();
   const auto output_stage = static_cast<Stage>(result.filters.size());
   for (const std::uint32_t output : scan.outputs) {
     SLUICE_CHECK(output < scan.columns.size(), "a scan hands out a column it does not have");
@@ -92,13 +69,19 @@ DecodedColumns choose_columns(Relation relation, const plan::ScanSpec& scan) {
   return result;
 }
 
+/// What rows must pass at the end of a stage.
+struct Conditions {
+  engine::Predicate predicate;
+  std::vector<engine::ScanFilter> runtime_filters;
+};
+
 /// One seat's part of one scan.
 /// Invariant: rows [0, first_row_) of the group in the reader have been handed out.
 class HeapSource final : public engine::Source {
  public:
   /// Takes over `relation` once the constructor has returned.
-  HeapSource(const plan::ScanSpec& scan, Relation relation, ParallelBlockTableScanDesc share,
-             Snapshot snapshot, base::MemoryBudget& budget);
+  HeapSource(const plan::ScanSpec& scan, std::vector<engine::ScanFilter> filters, Relation relation,
+             ParallelBlockTableScanDesc share, Snapshot snapshot, base::MemoryBudget& budget);
   [[nodiscard]] engine::SourceState next(vector::Batch& out) override;
   void close() override;
 
@@ -107,15 +90,15 @@ class HeapSource final : public engine::Source {
   void refresh_views();
   [[nodiscard]] std::uint32_t decode_all(std::uint32_t end);
   [[nodiscard]] std::uint32_t decode_passed(Stage stage, std::uint32_t end);
-  void run_predicate(engine::Predicate& predicate);
+  void run_conditions(Conditions& conditions);
 
   Relation relation_;
   bool begun_ = false;
   std::unique_ptr<PageGroupReader> reader_;
   std::vector<std::uint32_t> outputs_;
   std::vector<std::uint16_t> decoded_;
-  std::unique_ptr<PageDecoder> decoder_;       // null where rows are only counted
-  std::vector<engine::Predicate> predicates_;  // by stage
+  std::unique_ptr<PageDecoder> decoder_;  // null where rows are only counted
+  std::vector<Conditions> conditions_;    // by stage
   Detoaster detoaster_;
   std::vector<vector::ColumnView> scan_views_;    // by scan column, for the filters
   std::vector<vector::ColumnView> output_views_;  // by output
@@ -126,8 +109,8 @@ class HeapSource final : public engine::Source {
   std::array<vector::RowIndex, vector::kBatchRowsMax> asked_{};
 };
 
-HeapSource::HeapSource(const plan::ScanSpec& scan, Relation relation,
-                       ParallelBlockTableScanDesc share, Snapshot snapshot,
+HeapSource::HeapSource(const plan::ScanSpec& scan, std::vector<engine::ScanFilter> filters,
+                       Relation relation, ParallelBlockTableScanDesc share, Snapshot snapshot,
                        base::MemoryBudget& budget)
     : relation_(relation),
       reader_(std::make_unique<PageGroupReader>()),
@@ -137,15 +120,16 @@ HeapSource::HeapSource(const plan::ScanSpec& scan, Relation relation,
   reader_->relation = relation;
   reader_->snapshot = snapshot;
   reader_->share = share;
-  DecodedColumns columns = choose_columns(relation, scan);
+  DecodedColumns columns = choose_columns(relation, scan, std::move(filters));
   decoded_ = std::move(columns.decoded);
-  for (const std::vector<plan::Expr>& conjuncts : columns.filters) {
-    predicates_.emplace_back(conjuncts, column_types(scan), budget);
+  for (FilterStage& stage : columns.filters) {
+    conditions_.push_back({engine::Predicate(stage.conjuncts, column_types(scan), budget),
+                           std::move(stage.runtime_filters)});
   }
   for (const plan::ScanColumn& column : scan.columns) {
     scan_views_.push_back({engine::physical_type_of(column.type), false, nullptr, nullptr});
   }
-  if (columns.targets.empty() && predicates_.empty()) {
+  if (columns.targets.empty() && conditions_.empty()) {
     reader_->count_only = true;
   } else {
     decoder_ = std::make_unique<PageDecoder>(attribute_layouts(relation, scan),
@@ -189,15 +173,18 @@ void HeapSource::refresh_views() {
   }
 }
 
-/// Leaves in passed_ what of it passes `predicate`.
-void HeapSource::run_predicate(engine::Predicate& predicate) {
+/// Leaves in passed_ what of it passes `conditions`.
+void HeapSource::run_conditions(Conditions& conditions) {
   const std::uint32_t rows = decoder_->rows();
-  if (passed_count_ == rows) {
-    passed_count_ = predicate.filter(vector::Batch(scan_views_, rows), passed_.data());
-  } else {
+  if (!conditions.predicate.empty() && passed_count_ == rows) {
+    passed_count_ = conditions.predicate.filter(vector::Batch(scan_views_, rows), passed_.data());
+  } else if (!conditions.predicate.empty()) {
     std::copy_n(passed_.begin(), passed_count_, asked_.begin());
-    passed_count_ = predicate.filter(vector::Batch(scan_views_, rows, asked_.data(), passed_count_),
-                                     passed_.data());
+    passed_count_ = conditions.predicate.filter(
+        vector::Batch(scan_views_, rows, asked_.data(), passed_count_), passed_.data());
+  }
+  for (engine::ScanFilter& filter : conditions.runtime_filters) {
+    passed_count_ = filter.keep(scan_views_[filter.column()], passed_.data(), passed_count_);
   }
 }
 
@@ -247,8 +234,8 @@ engine::SourceState HeapSource::next(vector::Batch& out) {
     return engine::SourceState::kBatch;
   }
   std::uint32_t end = decode_all(rows);
-  for (Stage stage = 0; stage < predicates_.size() && passed_count_ > 0; ++stage) {
-    run_predicate(predicates_[stage]);
+  for (Stage stage = 0; stage < conditions_.size() && passed_count_ > 0; ++stage) {
+    run_conditions(conditions_[stage]);
     end = decode_passed(static_cast<Stage>(stage + 1), end);
   }
   first_row_ = end;
@@ -277,8 +264,9 @@ HeapSourceFactory::HeapSourceFactory(const plan::PlanSpec& plan, std::span<std::
 
 HeapSourceFactory::~HeapSourceFactory() = default;
 
-std::unique_ptr<engine::Source> HeapSourceFactory::open_scan(const plan::PlanNode& scan,
-                                                             base::MemoryBudget& budget) {
+std::unique_ptr<engine::Source> HeapSourceFactory::open_scan(
+    const plan::PlanNode& scan, std::vector<engine::ScanFilter> filters,
+    base::MemoryBudget& budget) {
   const auto* spec = scan.as<plan::ScanSpec>();
   SLUICE_CHECK(spec != nullptr, "the source of a scan was asked for something else");
   const auto same = std::ranges::find(impl_->scans, scan.id, &plan::PlanNode::id);
@@ -289,7 +277,8 @@ std::unique_ptr<engine::Source> HeapSourceFactory::open_scan(const plan::PlanNod
   try {
     SLUICE_CHECK(share->base.phs_relid == RelationGetRelid(relation),
                  "a scan's block allocator belongs to another table");
-    return std::make_unique<HeapSource>(*spec, relation, share, impl_->snapshot, budget);
+    return std::make_unique<HeapSource>(*spec, std::move(filters), relation, share, impl_->snapshot,
+                                        budget);
   } catch (...) {
     close_scanned_relation(relation);  // the run may go on without us
     throw;

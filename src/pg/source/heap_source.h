@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "engine/source.h"
 #include "pg/border/pg_include.h"
@@ -31,6 +32,7 @@ class HeapSourceFactory final : public engine::SourceFactory {
   HeapSourceFactory(const plan::PlanSpec& plan, std::span<std::byte> share, Snapshot snapshot);
   ~HeapSourceFactory() override;
   [[nodiscard]] std::unique_ptr<engine::Source> open_scan(const plan::PlanNode& scan,
+                                                          std::vector<engine::ScanFilter> filters,
                                                           base::MemoryBudget& budget) override;
 
  private:

@@ -1,0 +1,286 @@
+#include "engine/runtime_filter.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/arena.h"
+#include "base/interrupt_poll.h"
+#include "engine/join_table.h"
+
+namespace sluice::engine {
+
+using vector::ColumnView;
+using vector::kBatchRowsMax;
+using vector::PhysicalType;
+using vector::RowIndex;
+
+namespace {
+
+// A build side of more rows is seldom one that removes much, and reading it again is not free.
+constexpr std::uint32_t kBuildRowsMax = std::uint32_t{1} << 23;
+// A bit for every value of the range up to this many a row: about what a Bloom filter of good
+// precision needs is 12, but those bits cost a hash.
+constexpr std::uint64_t kRangePerRowMax = 32;
+constexpr std::uint64_t kRangeFree = std::uint64_t{1} << 17;  // 16 kB, whatever the rows
+constexpr std::uint32_t kRowsPerWord = 5;
+constexpr std::uint32_t kRowsBetweenPolls = std::uint32_t{1} << 16;
+constexpr std::uint64_t kWordFactor = 0x9e3779b97f4a7c15ULL;
+
+constexpr std::uint64_t kJudgedRows = std::uint64_t{1} << 14;
+constexpr std::uint64_t kRemovedShareMin = 16;  // one row in so many pays for the test
+constexpr std::uint64_t kRestRowsFirst = std::uint64_t{1} << 18;
+constexpr std::uint64_t kRestRowsMax = std::uint64_t{1} << 24;
+
+bool is_integer(PhysicalType type) noexcept {
+  return type == PhysicalType::kInt8 || type == PhysicalType::kInt16 ||
+         type == PhysicalType::kInt32 || type == PhysicalType::kInt64;
+}
+
+// Three of the word's bits. Source: the class's.
+std::uint64_t bits_of(std::uint64_t hash) noexcept {
+  return std::uint64_t{1} << (hash & 63) | std::uint64_t{1} << (hash >> 6 & 63) |
+         std::uint64_t{1} << (hash >> 12 & 63);
+}
+
+template <typename T>
+std::uint64_t above(T value, std::int64_t least) noexcept {
+  return static_cast<std::uint64_t>(std::int64_t{value}) - static_cast<std::uint64_t>(least);
+}
+
+// Calls `visit` with the number of every row that has a value.
+template <typename Visit>
+void for_values(const JoinTable& table, std::size_t column, Visit visit) {
+  const RowStore& store = table.store();
+  const bool nullable = store.may_hold_null(column);
+  for (std::uint32_t number = 1; number <= table.rows(); ++number) {
+    if (number % kRowsBetweenPolls == 0) {
+      base::poll_interrupts();
+    }
+    if (!nullable || !store.is_null(number, column)) {
+      visit(number);
+    }
+  }
+}
+
+// Calls `visit` with a value of the type's width.
+template <typename Visit>
+void with_integer(PhysicalType type, Visit visit) {
+  switch (type) {
+    case PhysicalType::kInt8:
+      return visit(std::int8_t{});
+    case PhysicalType::kInt16:
+      return visit(std::int16_t{});
+    case PhysicalType::kInt32:
+      return visit(std::int32_t{});
+    default:
+      return visit(std::int64_t{});
+  }
+}
+
+std::uint32_t drop_nulls(const ColumnView& column, RowIndex* rows, std::uint32_t count) noexcept {
+  if (column.validity == nullptr) {
+    return count;
+  }
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    rows[kept] = rows[i];
+    kept += column.is_null(rows[i]) ? 0 : 1;
+  }
+  return kept;
+}
+
+}  // namespace
+
+std::unique_ptr<RuntimeFilter> RuntimeFilter::make(const JoinTable& table, std::size_t key,
+                                                   base::MemoryBudget& budget) {
+  if (table.rows() > kBuildRowsMax) {
+    return nullptr;
+  }
+  const std::size_t column = table.key_columns()[key];
+  std::unique_ptr<RuntimeFilter> filter(new RuntimeFilter(table.store().layout().field(column).type,
+                                                          table.equalities()[key], budget));
+  return filter->fill(table, column, budget) ? std::move(filter) : nullptr;
+}
+
+bool RuntimeFilter::fill(const JoinTable& table, std::size_t column, base::MemoryBudget& budget) {
+  const std::uint64_t rows = table.rows();
+  if (is_integer(type_)) {
+    with_integer(type_, [&]<typename T>(T) { find_range<T>(table, column); });
+    if (span_ < std::max(kRangeFree, rows * kRangePerRowMax)) {
+      if (!make_words(static_cast<std::size_t>(span_ / 64 + 1), budget)) {
+        return false;
+      }
+      exact_ = true;
+      with_integer(type_, [&]<typename T>(T) { fill_exact<T>(table, column); });
+      return true;
+    }
+  }
+  if (!make_words(static_cast<std::size_t>(rows / kRowsPerWord + 1), budget)) {
+    return false;
+  }
+  fill_bloom(table, column);
+  return true;
+}
+
+/// A filter must not make a run give up for want of memory.
+bool RuntimeFilter::make_words(std::size_t count, base::MemoryBudget& budget) {
+  if (budget.limit_bytes() - budget.used_bytes() < 2 * count * sizeof(std::uint64_t)) {
+    return false;
+  }
+  words_.grow(count, 0);
+  return true;
+}
+
+template <typename T>
+void RuntimeFilter::find_range(const JoinTable& table, std::size_t column) {
+  T least = std::numeric_limits<T>::max();
+  T greatest = std::numeric_limits<T>::min();
+  for_values(table, column, [&](std::uint32_t number) {
+    const T value = table.store().value<T>(number, column);
+    least = std::min(least, value);
+    greatest = std::max(greatest, value);
+  });
+  has_range_ = true;
+  least_ = least;
+  span_ = least <= greatest ? above(greatest, least_) : 0;  // no value: no bit will be set
+}
+
+template <typename T>
+void RuntimeFilter::fill_exact(const JoinTable& table, std::size_t column) {
+  std::uint64_t* words = words_.data();
+  for_values(table, column, [&](std::uint32_t number) {
+    const std::uint64_t bit = above(table.store().value<T>(number, column), least_);
+    words[bit / 64] |= std::uint64_t{1} << (bit % 64);
+  });
+}
+
+/// Which word. The leading bits of a seat's hashes may be all alike, so every bit has its say.
+std::size_t RuntimeFilter::word_of(std::uint64_t hash) const noexcept {
+  const std::uint64_t spread = (hash * kWordFactor) >> 32;
+  return static_cast<std::size_t>((spread * words_.size()) >> 32);
+}
+
+void RuntimeFilter::fill_bloom(const JoinTable& table, std::size_t column) {
+  // Not out of the join's budget: it is a batch, and gone at the end.
+  base::MemoryBudget budget(std::size_t{1} << 20);
+  base::Arena arena(budget);
+  LoadedColumn loaded(type_, arena);
+  const std::span<std::uint32_t> numbers = arena.allocate_array<std::uint32_t>(kBatchRowsMax);
+  const std::span<std::uint64_t> hashes = arena.allocate_array<std::uint64_t>(kBatchRowsMax);
+  std::uint32_t count = 0;
+  const auto add = [&] {
+    const ColumnView view = table.store().load(column, numbers.data(), {all_rows(), count}, loaded);
+    const std::uint32_t key = 0;
+    vector::hash_keys(vector::Batch({&view, 1}, count), {&key, 1}, {&equality_, 1}, hashes.data());
+    for (std::uint32_t i = 0; i < count; ++i) {
+      words_[word_of(hashes[i])] |= bits_of(hashes[i]);
+    }
+    count = 0;
+  };
+  for_values(table, column, [&](std::uint32_t number) {
+    numbers[count++] = number;
+    if (count == kBatchRowsMax) {
+      add();
+    }
+  });
+  add();
+}
+
+template <typename T>
+std::uint32_t RuntimeFilter::keep_in_range(const ColumnView& column, RowIndex* rows,
+                                           std::uint32_t count) const noexcept {
+  const T* values = column.as<T>();
+  const std::uint64_t* words = words_.data();
+  std::uint32_t kept = 0;
+  if (!exact_) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const RowIndex row = rows[i];
+      rows[kept] = row;
+      kept += above(values[row], least_) <= span_ ? 1 : 0;
+    }
+    return kept;
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const RowIndex row = rows[i];
+    const std::uint64_t bit = above(values[row], least_);
+    const bool in_range = bit <= span_;
+    const std::uint64_t word = words[in_range ? bit / 64 : 0];
+    rows[kept] = row;
+    kept += (in_range ? 1U : 0U) & static_cast<std::uint32_t>(word >> (bit % 64));
+  }
+  return kept;
+}
+
+std::uint32_t RuntimeFilter::keep_integers(const ColumnView& column, RowIndex* rows,
+                                           std::uint32_t count) const noexcept {
+  switch (type_) {
+    case PhysicalType::kInt8:
+      return keep_in_range<std::int8_t>(column, rows, count);
+    case PhysicalType::kInt16:
+      return keep_in_range<std::int16_t>(column, rows, count);
+    case PhysicalType::kInt32:
+      return keep_in_range<std::int32_t>(column, rows, count);
+    default:
+      return keep_in_range<std::int64_t>(column, rows, count);
+  }
+}
+
+std::uint32_t RuntimeFilter::keep_hashed(const ColumnView& column, RowIndex* rows,
+                                         std::uint32_t count,
+                                         std::uint64_t* hashes) const noexcept {
+  const std::uint32_t key = 0;
+  const vector::Batch batch({&column, 1}, kBatchRowsMax, rows, count);
+  vector::hash_keys(batch, {&key, 1}, {&equality_, 1}, hashes);
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint64_t bits = bits_of(hashes[i]);
+    rows[kept] = rows[i];
+    kept += (words_[word_of(hashes[i])] & bits) == bits ? 1 : 0;
+  }
+  return kept;
+}
+
+std::uint32_t RuntimeFilter::keep(const ColumnView& column, RowIndex* rows, std::uint32_t count,
+                                  std::uint64_t* hashes) const noexcept {
+  count = drop_nulls(column, rows, count);
+  if (has_range_) {
+    count = keep_integers(column, rows, count);
+  }
+  return exact_ ? count : keep_hashed(column, rows, count, hashes);
+}
+
+ScanFilter::ScanFilter(std::uint32_t column, const RuntimeFilter& filter, NodeCounters& counters)
+    : column_(column),
+      filter_(&filter),
+      counters_(&counters),
+      hashes_(std::make_unique<std::uint64_t[]>(kBatchRowsMax)),
+      next_rest_rows_(kRestRowsFirst) {}
+
+std::uint32_t ScanFilter::keep(const ColumnView& column, RowIndex* rows,
+                               std::uint32_t count) noexcept {
+  if (rest_rows_ != 0) {
+    rest_rows_ -= std::min<std::uint64_t>(rest_rows_, count);
+    return count;
+  }
+  const std::uint32_t kept = filter_->keep(column, rows, count, hashes_.get());
+  tested_ += count;
+  removed_ += count - kept;
+  counters_->rows_removed_at_run_time += count - kept;
+  if (tested_ >= kJudgedRows) {
+    judge();
+  }
+  return kept;
+}
+
+void ScanFilter::judge() noexcept {
+  if (removed_ * kRemovedShareMin < tested_) {
+    rest_rows_ = next_rest_rows_;
+    next_rest_rows_ = std::min(2 * next_rest_rows_, kRestRowsMax);
+  } else {
+    next_rest_rows_ = kRestRowsFirst;
+  }
+  tested_ = 0;
+  removed_ = 0;
+}
+
+}  // namespace sluice::engine

@@ -1,0 +1,96 @@
+// What a finished build side tells the scans of its probe side: which values can find a match.
+// Single-threaded.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/memory_budget.h"
+#include "engine/budgeted_array.h"
+#include "engine/node_counters.h"
+#include "vector/batch.h"
+#include "vector/hash.h"
+
+namespace sluice::engine {
+
+class JoinTable;  // join_table.h
+
+/// The values of one key column of a build side, as a set that may hold more than those: exact, one
+/// bit a value of their range, for integers that lie near enough together; else a Bloom filter.
+/// NULL is in no set.
+/// Source: docs/decisions/0009-runtime-filters.md; Putze, Sanders and Singler, "Cache-, hash- and
+///         space-efficient Bloom filters" (2007), blocks of one word.
+class RuntimeFilter {
+ public:
+  /// Null where the budget does not allow it, or where there are too many rows to be worth it.
+  /// Shape: `table` is finished; `key` is one of its key columns.
+  [[nodiscard]] static std::unique_ptr<RuntimeFilter> make(const JoinTable& table, std::size_t key,
+                                                           base::MemoryBudget& budget);
+
+  [[nodiscard]] vector::PhysicalType type() const noexcept { return type_; }
+  [[nodiscard]] bool is_exact() const noexcept { return exact_; }
+  /// Leaves of `rows` those whose value may be in the set, in order; returns how many. `hashes` is
+  /// room for `count`.
+  /// Shape: the column is of type(); `rows` are among its rows.
+  [[nodiscard]] std::uint32_t keep(const vector::ColumnView& column, vector::RowIndex* rows,
+                                   std::uint32_t count, std::uint64_t* hashes) const noexcept;
+
+ private:
+  RuntimeFilter(vector::PhysicalType type, vector::KeyEquality equality, base::MemoryBudget& budget)
+      : type_(type), equality_(equality), words_(budget) {}
+
+  [[nodiscard]] bool fill(const JoinTable& table, std::size_t key, base::MemoryBudget& budget);
+  [[nodiscard]] bool make_words(std::size_t count, base::MemoryBudget& budget);
+  template <typename T>
+  void find_range(const JoinTable& table, std::size_t column);
+  template <typename T>
+  void fill_exact(const JoinTable& table, std::size_t column);
+  void fill_bloom(const JoinTable& table, std::size_t column);
+  template <typename T>
+  [[nodiscard]] std::uint32_t keep_in_range(const vector::ColumnView& column,
+                                            vector::RowIndex* rows,
+                                            std::uint32_t count) const noexcept;
+  [[nodiscard]] std::uint32_t keep_integers(const vector::ColumnView& column,
+                                            vector::RowIndex* rows,
+                                            std::uint32_t count) const noexcept;
+  [[nodiscard]] std::uint32_t keep_hashed(const vector::ColumnView& column, vector::RowIndex* rows,
+                                          std::uint32_t count,
+                                          std::uint64_t* hashes) const noexcept;
+  [[nodiscard]] std::size_t word_of(std::uint64_t hash) const noexcept;
+
+  vector::PhysicalType type_;
+  vector::KeyEquality equality_;
+  bool exact_ = false;
+  bool has_range_ = false;  // integers
+  std::int64_t least_ = 0;  // of the values
+  std::uint64_t span_ = 0;  // the greatest minus the least
+  BudgetedArray<std::uint64_t> words_;
+};
+
+/// One scan's use of a filter on one of its columns. A filter that removes too little rests, and is
+/// tried again after ever more rows.
+class ScanFilter {
+ public:
+  ScanFilter(std::uint32_t column, const RuntimeFilter& filter, NodeCounters& counters);
+
+  /// Of the scan's columns.
+  [[nodiscard]] std::uint32_t column() const noexcept { return column_; }
+  /// As RuntimeFilter::keep(), or nothing while it rests.
+  [[nodiscard]] std::uint32_t keep(const vector::ColumnView& column, vector::RowIndex* rows,
+                                   std::uint32_t count) noexcept;
+
+ private:
+  void judge() noexcept;
+
+  std::uint32_t column_;
+  const RuntimeFilter* filter_;
+  NodeCounters* counters_;
+  std::unique_ptr<std::uint64_t[]> hashes_;
+  std::uint64_t tested_ = 0;  // since it was judged last
+  std::uint64_t removed_ = 0;
+  std::uint64_t rest_rows_ = 0;  // that pass untested
+  std::uint64_t next_rest_rows_;
+};
+
+}  // namespace sluice::engine

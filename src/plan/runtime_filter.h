@@ -1,0 +1,31 @@
+// Which scans a finished build side can tell what rows are worth reading.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "plan/plan_spec.h"
+
+namespace sluice::plan {
+
+/// Rows of `scan` whose column `column` is no key of `join`'s build side, NULL included, contribute
+/// nothing to the fragment's rows. The pipeline that builds `join` ends before `scan` is opened.
+/// Shape: `key` is an index into the join's keys, `column` into the scan's columns.
+struct RuntimeFilterSpec {
+  const PlanNode* join = nullptr;
+  std::uint32_t key = 0;
+  const PlanNode* scan = nullptr;
+  std::uint32_t column = 0;
+};
+
+/// The runtime filters within one fragment: `root` is the root of the plan or the input of an
+/// exchange, and exchanges below it are not crossed. The result points into `root`.
+/// Nothing that may raise lies between a filter's scan and its join, so that the same errors come.
+/// Source: docs/decisions/0009-runtime-filters.md
+[[nodiscard]] std::vector<RuntimeFilterSpec> runtime_filters(const PlanNode& root);
+
+/// As EXPLAIN shows it below the scan: "(l_orderkey = o_orderkey)".
+[[nodiscard]] std::string to_string(const RuntimeFilterSpec& filter);
+
+}  // namespace sluice::plan

@@ -1,0 +1,87 @@
+#include "plan/runtime_filter.h"
+
+#include <gtest/gtest.h>
+
+#include "plan/plan_builder.h"
+#include "plan/tpch_plans.h"
+
+namespace sluice::plan {
+namespace {
+
+PlanNode table(const char* name, const char* key, const char* other) {
+  return build_scan(name, {{key, kInt4}, {other, kInt4}}, 100);
+}
+
+/// What EXPLAIN would say, scan by scan.
+std::vector<std::string> filters_of(const PlanNode& root) {
+  std::vector<std::string> texts;
+  for (const RuntimeFilterSpec& filter : runtime_filters(root)) {
+    texts.push_back(filter.scan->as<ScanSpec>()->name + " " + to_string(filter));
+  }
+  return texts;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(RuntimeFilter, BuildSideFiltersTheScanItIsProbedWith) {
+  const PlanNode join = build_join(table("t", "a", "b"), table("u", "c", "d"), {{1}, {0}}, {0}, 10);
+  EXPECT_EQ(filters_of(join), Texts{"t (b = c)"});
+}
+
+TEST(RuntimeFilter, NoJoinThatKeepsUnmatchedProbeRowsFiltersThem) {
+  for (const JoinType type : {JoinType::kLeft, JoinType::kFull, JoinType::kAnti}) {
+    EXPECT_TRUE(filters_of(build_join(table("t", "a", "b"), table("u", "c", "d"), {{1}, {0}}, {0},
+                                      10, type))
+                    .empty());
+  }
+  for (const JoinType type : {JoinType::kSemi, JoinType::kRight}) {
+    EXPECT_EQ(filters_of(build_join(table("t", "a", "b"), table("u", "c", "d"), {{1}, {0}}, {0}, 10,
+                                    type)),
+              Texts{"t (b = c)"});
+  }
+  for (const JoinType type : {JoinType::kRightSemi, JoinType::kRightAnti}) {
+    EXPECT_EQ(filters_of(build_join(table("t", "a", "b"), table("u", "c", "d"), {{1}, {0}}, {2}, 10,
+                                    type)),
+              Texts{"t (b = c)"});
+  }
+}
+
+TEST(RuntimeFilter, ReachesBothSidesOfAnEqualKeyBelow) {
+  PlanNode below = build_join(table("t", "a", "b"), table("u", "c", "d"), {{0}, {0}}, {0, 3}, 10);
+  PlanNode join = build_join(std::move(below), table("v", "e", "f"), {{0}, {0}}, {0}, 10);
+  EXPECT_EQ(filters_of(join), (Texts{"t (a = e)", "u (c = e)", "t (a = c)"}));
+}
+
+TEST(RuntimeFilter, FollowsABuildColumnIntoTheBuildSideBelow) {
+  PlanNode below = build_join(table("t", "a", "b"), table("u", "c", "d"), {{0}, {0}}, {0, 3}, 10);
+  PlanNode join = build_join(std::move(below), table("v", "e", "f"), {{1}, {0}}, {0}, 10);
+  EXPECT_EQ(filters_of(join), (Texts{"u (d = e)", "t (a = c)"}));
+}
+
+TEST(RuntimeFilter, StopsAtExchangesAndAggregates) {
+  PlanNode exchange = build_exchange(table("t", "a", "b"), 0, ExchangeKind::kRedistribute, {0});
+  EXPECT_TRUE(filters_of(build_join(std::move(exchange), table("u", "c", "d"), {{0}, {0}}, {0}, 10))
+                  .empty());
+  PlanNode groups = build_aggregate(table("t", "a", "b"), {0}, {count_rows()}, 10);
+  EXPECT_TRUE(
+      filters_of(build_join(std::move(groups), table("u", "c", "d"), {{0}, {0}}, {0}, 10)).empty());
+}
+
+TEST(RuntimeFilter, NothingThatMayRaiseIsLeftOut) {
+  const auto sum = [] {
+    return Expr::make_call(Op::kAdd, kInt4, {column_of(0, kInt4), column_of(1, kInt4)});
+  };
+  PlanNode computed = build_project(table("t", "a", "b"), {column_of(0, kInt4), sum()});
+  EXPECT_TRUE(filters_of(build_join(std::move(computed), table("u", "c", "d"), {{0}, {0}}, {0}, 10))
+                  .empty());
+  PlanNode tested = build_filter(table("t", "a", "b"),
+                                 compare(Op::kLess, sum(), Expr::make_integer(9, kInt4)), 10);
+  EXPECT_TRUE(
+      filters_of(build_join(std::move(tested), table("u", "c", "d"), {{0}, {0}}, {0}, 10)).empty());
+  PlanNode named = build_project(table("t", "a", "b"), {column_of(1, kInt4)});
+  EXPECT_EQ(filters_of(build_join(std::move(named), table("u", "c", "d"), {{0}, {0}}, {0}, 10)),
+            Texts{"t (b = c)"});
+}
+
+}  // namespace
+}  // namespace sluice::plan
