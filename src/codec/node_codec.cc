@@ -136,7 +136,7 @@ AggregateSpec decode_aggregate(ByteReader& in) {
   const std::size_t calls = in.count(kCallBytes);
   for (std::size_t i = 0; i < calls; ++i) {
     plan::AggregateCall call;
-    call.function = in.enumerator(plan::AggregateFunction::kMax);
+    call.function = in.enumerator(plan::AggregateFunction::kTotalSum);
     call.column = in.u32();
     call.result = decode_type(in);
     aggregate.calls.push_back(call);

@@ -239,6 +239,11 @@ std::unique_ptr<AggregateState> make_aggregate_state(const plan::AggregateCall& 
       return std::make_unique<CountState>(grouped, budget);
     case AggregateFunction::kSum:
       return make_sum(physical_type_of(input), physical_type_of(call.result), setting);
+    case AggregateFunction::kTotalCount:
+      return make_sum(physical_type_of(input), physical_type_of(call.result),
+                      {EmptyResult::kZero, grouped, budget});
+    case AggregateFunction::kTotalSum:
+      return make_sum(physical_type_of(input), physical_type_of(call.result), setting);
     case AggregateFunction::kMin:
       return make_extreme<false>(input, setting);
     case AggregateFunction::kMax:

@@ -215,6 +215,23 @@ TEST(Aggregate, PlainAgreesWithReferenceForEveryFunctionAndType) {
   }
 }
 
+TEST(Aggregate, TotalsOfPartsAreSumsAndACountOfNothingIsZero) {
+  const DataType type = DataType::of(TypeKind::kInt64);
+  const Rows rows = {{of(1), of(7)}, {of(1), null_value()}, {of(2), null_value()}, {of(1), of(-3)}};
+  const std::vector<AggregateCall> calls = {{AggregateFunction::kTotalCount, 1, type},
+                                            {AggregateFunction::kTotalSum, 1, type}};
+  RandomRows random(9);
+  const plan::AggregateSpec grouped{AggregatePhase::kSingle, {0}, calls};
+  const Types output = output_types(grouped, {type, type});
+  const auto expected = sorted_texts(output, {{of(1), of(4), of(4)}, {of(2), of(0), null_value()}});
+  EXPECT_EQ(sorted_texts(output, run_aggregate(grouped, {type, type}, rows, random)), expected);
+  EXPECT_EQ(sorted_texts(output, run_two_phases(grouped, {type, type}, rows, random)), expected);
+  const plan::AggregateSpec plain{AggregatePhase::kSingle, {}, calls};
+  const auto empty = sorted_texts({type, type}, {{of(0), null_value()}});
+  EXPECT_EQ(sorted_texts({type, type}, run_aggregate(plain, {type, type}, {}, random)), empty);
+  EXPECT_EQ(sorted_texts({type, type}, run_two_phases(plain, {type, type}, {}, random)), empty);
+}
+
 TEST(Aggregate, PlainWithoutRowsIsOneRow) {
   RandomRows random(2);
   const plan::AggregateSpec spec{AggregatePhase::kSingle, {}, all_calls(all_types())};

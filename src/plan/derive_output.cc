@@ -90,6 +90,9 @@ bool is_result(const AggregateCall& call, const Types& input) {
     case AggregateFunction::kMin:
     case AggregateFunction::kMax:
       return call.result == arg && arg.kind != TypeKind::kBool;
+    case AggregateFunction::kTotalCount:
+    case AggregateFunction::kTotalSum:
+      return call.result == arg && arg.kind == TypeKind::kInt64;
     case AggregateFunction::kSum:
       break;
     default:
@@ -119,6 +122,8 @@ bool is_state(const AggregateCall& call, const Types& input) {
   switch (call.function) {
     case AggregateFunction::kCountStar:
     case AggregateFunction::kCount:
+    case AggregateFunction::kTotalCount:
+    case AggregateFunction::kTotalSum:
       return call.result.kind == TypeKind::kInt64;
     case AggregateFunction::kMin:
     case AggregateFunction::kMax:
@@ -137,7 +142,7 @@ Types derive(const AggregateSpec& aggregate, const PlanNode& node) {
   Types types = types_of(aggregate.group_keys, input);
   require(types.size() + aggregate.calls.size() <= kColumnsMax, "too many columns");
   for (const AggregateCall& call : aggregate.calls) {
-    require(call.function <= AggregateFunction::kMax, "unknown aggregate");
+    require(call.function <= AggregateFunction::kTotalSum, "unknown aggregate");
     require(
         aggregate.phase == AggregatePhase::kFinal ? is_state(call, input) : is_result(call, input),
         "result type of an aggregate");

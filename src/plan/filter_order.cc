@@ -17,6 +17,14 @@ std::int16_t last_attribute(const ScanSpec& scan, const Expr& filter) {
   return last;
 }
 
+/// Whether a LIKE pattern ends within an escape, which is an error once a match gets there.
+bool has_broken_escape(const Expr& pattern) {
+  const std::string& bytes = pattern.constant.bytes;
+  const std::size_t last = bytes.find_last_not_of('\\');
+  const std::size_t backslashes = bytes.size() - (last == std::string::npos ? 0 : last + 1);
+  return backslashes % 2 != 0;
+}
+
 }  // namespace
 
 bool may_raise(const Expr& expr) noexcept {
@@ -39,6 +47,10 @@ bool may_raise(const Expr& expr) noexcept {
       break;
     case Op::kLike:
     case Op::kNotLike:
+      if (has_broken_escape(expr.args[1])) {
+        return true;
+      }
+      break;
     case Op::kExtractYear:
       return true;
     case Op::kSubstring:

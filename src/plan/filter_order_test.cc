@@ -42,6 +42,20 @@ TEST(FilterOrder, ConditionIsPlacedByTheLastAttributeItReads) {
   EXPECT_EQ(scan.filters, (std::vector<Expr>{less(2, 1), both}));
 }
 
+TEST(FilterOrder, OnlyALikeThatEndsInItsEscapeMayRaise) {
+  const DataType text{TypeKind::kText};
+  const auto may_raise_with = [&text](const char* pattern) {
+    return may_raise(Expr::make_call(
+        Op::kLike, kBool, {Expr::make_column(0, text), Expr::make_bytes(pattern, text)}));
+  };
+  for (const char* pattern : {"", "%", "a\\%b", "a\\\\", "\\\\"}) {
+    EXPECT_FALSE(may_raise_with(pattern)) << pattern;
+  }
+  for (const char* pattern : {"\\", "a\\", "a\\\\\\"}) {
+    EXPECT_TRUE(may_raise_with(pattern)) << pattern;
+  }
+}
+
 TEST(FilterOrder, NothingMovesAcrossAConditionThatMayRaise) {
   ScanSpec scan = scan_of({11, 7, 5});
   scan.filters = {less(0, 1), sum_less(1), less(2, 4), less(1, 4)};

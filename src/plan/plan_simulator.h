@@ -210,7 +210,8 @@ class PlanSimulator {
   [[nodiscard]] static SimulatedRow empty_state(const AggregateSpec& aggregate) {
     SimulatedRow state;
     for (const AggregateCall& call : aggregate.calls) {
-      state.push_back(counts(call.function) ? SimulatedValue(0) : std::nullopt);
+      const bool zero = counts(call.function) || call.function == AggregateFunction::kTotalCount;
+      state.push_back(zero ? SimulatedValue(0) : std::nullopt);
     }
     return state;
   }

@@ -105,6 +105,8 @@ enum class AggregateFunction : std::uint8_t {
   kSum = 2,  // int2, int4 -> int8; int8 -> decimal(38,0); decimal(p,s) -> decimal(38,s); float8
   kMin = 3,  // of its argument's type
   kMax = 4,
+  kTotalCount = 5,  // int8 -> int8, of counts of parts: 0 where there are none
+  kTotalSum = 6,    // int8 -> int8, of sums of parts
 };
 
 /// kSingle: rows in, results out. kPartial: rows in, states out. kFinal: states in, results out.

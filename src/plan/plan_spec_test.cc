@@ -149,6 +149,23 @@ TEST(DeriveOutput, SumsHavePostgresqlsTypes) {
   EXPECT_THROW((void)sum(4, kInt8), base::Error);
 }
 
+TEST(DeriveOutput, TotalsTakeInt8) {
+  for (const auto function : {AggregateFunction::kTotalCount, AggregateFunction::kTotalSum}) {
+    const auto valid = [function](const DataType& arg, const DataType& result) {
+      PlanNode scan = build_scan("t", {{"a", arg}}, 1);
+      try {
+        (void)build_aggregate(std::move(scan), {}, {{function, 0, result}}, 1);
+        return true;
+      } catch (const base::Error&) {
+        return false;
+      }
+    };
+    EXPECT_TRUE(valid(kInt8, kInt8));
+    EXPECT_FALSE(valid(kInt4, kInt8));
+    EXPECT_FALSE(valid(kInt8, DataType::decimal(38, 0)));
+  }
+}
+
 TEST(DeriveOutput, FinalAggregateTakesStatesOfItsResultsType) {
   PlanNode states = build_aggregate(table(), {3}, {{AggregateFunction::kSum, 0, kInt8}}, 1);
   PlanNode final_node = states;

@@ -113,6 +113,9 @@ std::string call_name(const AggregateCall& call, AggregatePhase phase, const Nam
       return "min(" + name_at(names, call.column) + ")";
     case AggregateFunction::kMax:
       return "max(" + name_at(names, call.column) + ")";
+    case AggregateFunction::kTotalCount:
+    case AggregateFunction::kTotalSum:
+      return "total(" + name_at(names, call.column) + ")";
   }
   return "?";
 }

@@ -4,10 +4,10 @@ import pytest
 import tpch
 from conftest import WORKER_COUNTS
 
-WHOLLY_INSIDE = ("q01", "q03", "q04", "q05", "q06", "q07", "q08", "q09", "q10", "q11", "q12", "q13", "q14",
+WHOLLY_INSIDE = ("q01", "q03", "q04", "q05", "q06", "q07", "q08", "q09", "q10", "q11", "q12", "q13", "q14", "q16",
                  "q18", "q19", "q21", "q22")
-JOINS_INSIDE = ("q03", "q04", "q05", "q07", "q08", "q09", "q10", "q11", "q12", "q13", "q14", "q18", "q19", "q21",
-                "q22")
+JOINS_INSIDE = ("q03", "q04", "q05", "q07", "q08", "q09", "q10", "q11", "q12", "q13", "q14", "q16", "q18", "q19",
+                "q21", "q22")
 POSTGRES_NODES_ON_TOP = ("Sort", "Limit", "Result", "Custom Scan (Sluice)")
 
 

@@ -83,6 +83,23 @@ DataType sum_type(const DataType& argument) {
   }
 }
 
+/// What makes the results of groups of the results of their parts.
+/// Errors: Declined for a sum of float8, which depends on the order of rows.
+AggregateFunction total_of(const plan::AggregateCall& call) {
+  switch (call.function) {
+    case AggregateFunction::kCountStar:
+    case AggregateFunction::kCount:
+      return AggregateFunction::kTotalCount;
+    case AggregateFunction::kSum:
+      if (call.result.kind == TypeKind::kFloat64) {
+        decline(Reason::kAggregate, "sum of float8 beside an aggregate with DISTINCT");
+      }
+      return call.result.kind == TypeKind::kInt64 ? AggregateFunction::kTotalSum : call.function;
+    default:
+      return call.function;
+  }
+}
+
 /// 2^63 values of this many digits cannot outgrow 38 digits.
 constexpr int kSafeSumDigits = 19;
 
@@ -108,8 +125,8 @@ void check_form(const Agg& agg) {
 void check_form(const Aggref& aggref) {
   auto* node = reinterpret_cast<Node*>(const_cast<Aggref*>(&aggref));
   const char* form = nullptr;
-  if (aggref.aggdistinct != NIL) {
-    form = " with DISTINCT";
+  if (aggref.aggdistinct != NIL && list_length(aggref.args) != 1) {
+    form = " with DISTINCT and several arguments";
   } else if (aggref.aggorder != NIL || aggref.aggkind != AGGKIND_NORMAL) {
     form = " with an order";
   } else if (aggref.aggfilter != nullptr) {
@@ -141,6 +158,8 @@ class AggregateBuilder {
 
   std::uint32_t add_input(plan::Expr expr);
   std::uint32_t add_call(AggregateFunction function, std::uint32_t input, DataType result);
+  void take_distinct(const Aggref* aggref, Recipe recipe, const Value& argument);
+  [[nodiscard]] plan::PlanNode aggregated(plan::PlanNode input, double rows);
   std::uint32_t add_count(const Value& argument, std::uint32_t input);
   void add_sum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument);
   void add_extremum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument);
@@ -153,6 +172,9 @@ class AggregateBuilder {
   ExprLowering exprs_;
   std::vector<plan::Expr> inputs_;
   plan::AggregateSpec spec_;
+  std::vector<bool> distinct_calls_;             // by call
+  bool distinct_ = false;                        // the aggregate at hand
+  std::optional<std::uint32_t> distinct_input_;  // of all that have DISTINCT
   std::vector<Pending> pending_;
 };
 
@@ -168,11 +190,13 @@ std::uint32_t AggregateBuilder::add_input(plan::Expr expr) {
 std::uint32_t AggregateBuilder::add_call(AggregateFunction function, std::uint32_t input,
                                          DataType result) {
   for (std::size_t i = 0; i < spec_.calls.size(); ++i) {
-    if (spec_.calls[i].function == function && spec_.calls[i].column == input) {
+    if (spec_.calls[i].function == function && spec_.calls[i].column == input &&
+        distinct_calls_[i] == distinct_) {
       return static_cast<std::uint32_t>(i);
     }
   }
   spec_.calls.push_back({function, input, result});
+  distinct_calls_.push_back(distinct_);
   return static_cast<std::uint32_t>(spec_.calls.size() - 1);
 }
 
@@ -255,6 +279,9 @@ void AggregateBuilder::add_aggregate(Aggref* aggref) {
   } else {
     const auto* entry = static_cast<const TargetEntry*>(linitial(aggref->args));
     Value argument = exprs_.lower(reinterpret_cast<Node*>(entry->expr));
+    if (aggref->aggdistinct != NIL) {
+      take_distinct(aggref, *recipe, argument);
+    }
     if (*recipe == Recipe::kCount) {
       column.not_null = true;
       column.column = argument.not_null ? add_count(argument, 0)
@@ -265,7 +292,27 @@ void AggregateBuilder::add_aggregate(Aggref* aggref) {
       add_extremum(aggref, column, *recipe, std::move(argument));
     }
   }
+  distinct_ = false;
   pending_.push_back({reinterpret_cast<Node*>(aggref), column, false});
+}
+
+/// DISTINCT: the calls of this aggregate see each value of its argument once a group.
+void AggregateBuilder::take_distinct(const Aggref* aggref, Recipe recipe, const Value& argument) {
+  auto* node = reinterpret_cast<Node*>(const_cast<Aggref*>(aggref));
+  const bool sums = recipe == Recipe::kSum || recipe == Recipe::kAverage;
+  if ((!sums && recipe != Recipe::kCount) ||
+      (sums && argument.expr.type.kind == TypeKind::kFloat64)) {
+    decline(Reason::kAggregate, describe_expr(node) + " with DISTINCT");
+  }
+  if (argument.scale.has_value()) {
+    decline(Reason::kAggregate, "DISTINCT on a numeric whose scale differs from row to row");
+  }
+  const std::uint32_t input = add_input(argument.expr);
+  if (distinct_input_.has_value() && *distinct_input_ != input) {
+    decline(Reason::kAggregate, "DISTINCT on several arguments");
+  }
+  distinct_input_ = input;
+  distinct_ = true;
 }
 
 Node* AggregateBuilder::terminal_of(Aggref* aggref) const {
@@ -294,6 +341,45 @@ Node* AggregateBuilder::scale_terminal_of(Aggref* aggref) const {
   });
 }
 
+/// The aggregate over `input`, whose columns the specification names. Where some calls have
+/// DISTINCT, groups by the keys and their argument come first; the others' results over those are
+/// added up.
+plan::PlanNode AggregateBuilder::aggregated(plan::PlanNode input, double rows) {
+  std::vector<plan::PlanNode> below;
+  if (!distinct_input_.has_value()) {
+    below.push_back(std::move(input));
+    return make_node(std::move(spec_), std::move(below), rows);
+  }
+  plan::AggregateSpec parts;
+  parts.group_keys = spec_.group_keys;
+  const auto keys = static_cast<std::uint32_t>(spec_.group_keys.size());
+  const auto known = std::ranges::find(parts.group_keys, *distinct_input_);
+  const auto value = static_cast<std::uint32_t>(known - parts.group_keys.begin());
+  if (value == keys) {
+    parts.group_keys.push_back(*distinct_input_);
+  }
+  plan::AggregateSpec whole;
+  for (std::uint32_t key = 0; key < keys; ++key) {
+    whole.group_keys.push_back(key);
+  }
+  auto part = static_cast<std::uint32_t>(parts.group_keys.size());
+  for (std::size_t i = 0; i < spec_.calls.size(); ++i) {
+    const plan::AggregateCall& call = spec_.calls[i];
+    if (distinct_calls_[i]) {
+      whole.calls.push_back({call.function, value, call.result});
+    } else {
+      whole.calls.push_back({total_of(call), part++, call.result});
+      parts.calls.push_back(call);
+    }
+  }
+  const double parts_rows = std::max(input.rows_estimated, rows);
+  below.push_back(std::move(input));
+  plan::PlanNode distinct = make_node(std::move(parts), std::move(below), parts_rows);
+  below.clear();
+  below.push_back(std::move(distinct));
+  return make_node(std::move(whole), std::move(below), rows);
+}
+
 Fragment AggregateBuilder::finish(double rows) {
   if (spec_.group_keys.empty() && spec_.calls.empty()) {
     decline(Reason::kAggregate, "aggregate without functions");
@@ -316,6 +402,9 @@ Fragment AggregateBuilder::finish(double rows) {
         call.column = inputs_[call.column].column;
       }
     }
+    if (distinct_input_.has_value()) {
+      distinct_input_ = inputs_[*distinct_input_].column;
+    }
   }
   Fragment fragment;
   const auto keys = static_cast<std::uint32_t>(spec_.group_keys.size());
@@ -329,9 +418,7 @@ Fragment AggregateBuilder::finish(double rows) {
     }
     fragment.scope.add(one.leaf, one.column);
   }
-  std::vector<plan::PlanNode> below;
-  below.push_back(std::move(input));
-  fragment.node = make_node(std::move(spec_), std::move(below), rows);
+  fragment.node = aggregated(std::move(input), rows);
   return fragment;
 }
 

@@ -89,19 +89,9 @@ Keys lower_keys(Lowering& lowering, List* hash_clauses, const Scope& outer, cons
     }
     plan::Expr left = outer_exprs.lower(static_cast<Node*>(linitial(clause->args))).expr;
     plan::Expr right = inner_exprs.lower(static_cast<Node*>(lsecond(clause->args))).expr;
-    const auto common = common_type(left.type, right.type);
-    if (!common.has_value()) {
-      decline(Reason::kJoin,
-              "key of " + plan::to_string(left.type) + " and " + plan::to_string(right.type));
-    }
-    if (common->type.is_string() && !data_type_of(TEXTOID, -1, clause->inputcollid).has_value()) {
-      decline(Reason::kJoin, "key in a nondeterministic collation");
-    }
-    if (common->may_overflow && lowering.may_abandon.empty()) {
-      lowering.may_abandon = "numeric join key beyond 38 digits";
-    }
-    keys.outer.push_back(cast_to(std::move(left), common->type));
-    keys.inner.push_back(cast_to(std::move(right), common->type));
+    JoinKey key = common_key(lowering, std::move(left), std::move(right), clause->inputcollid);
+    keys.outer.push_back(std::move(key.left));
+    keys.inner.push_back(std::move(key.right));
   }
   return keys;
 }
@@ -143,6 +133,21 @@ Fragment shown(plan::HashJoinSpec& spec, const Scope& joined, const std::vector<
 }
 
 }  // namespace
+
+JoinKey common_key(Lowering& lowering, plan::Expr left, plan::Expr right, Oid collation) {
+  const auto common = common_type(left.type, right.type);
+  if (!common.has_value()) {
+    decline(Reason::kJoin,
+            "key of " + plan::to_string(left.type) + " and " + plan::to_string(right.type));
+  }
+  if (common->type.is_string() && !data_type_of(TEXTOID, -1, collation).has_value()) {
+    decline(Reason::kJoin, "key in a nondeterministic collation");
+  }
+  if (common->may_overflow && lowering.may_abandon.empty()) {
+    lowering.may_abandon = "numeric join key beyond 38 digits";
+  }
+  return {cast_to(std::move(left), common->type), cast_to(std::move(right), common->type)};
+}
 
 Fragment lower_join(Lowering& lowering, const HashJoin& planned, const std::vector<Node*>& leaves) {
   std::vector<Node*> outside = leaves;  // of the join: what it hands out

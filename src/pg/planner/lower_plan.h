@@ -52,6 +52,27 @@ struct ChildColumns {
 [[nodiscard]] Fragment lower_aggregate(Lowering& lowering, const Agg& agg,
                                        const std::vector<Node*>& leaves);
 
+/// The conditions of a scan around those of the form x NOT IN (subquery) that joins can answer.
+struct NotInConditions {
+  std::vector<Node*> before;  // the first of them
+  std::vector<const SubPlan*> subplans;
+  std::vector<Node*> after;
+};
+[[nodiscard]] NotInConditions split_not_in(List* qual);
+/// Leaves of the fragment's rows those for which x NOT IN (subquery) holds; its columns keep their
+/// numbers. The fragment's scope has x's leaves.
+/// Errors: Declined; PgError.
+void add_not_in(Lowering& lowering, Fragment& fragment, const SubPlan& subplan);
+
+/// Both sides of an equality, of one type.
+struct JoinKey {
+  plan::Expr left;
+  plan::Expr right;
+};
+/// Errors: Declined where the engine cannot compare them; PgError.
+[[nodiscard]] JoinKey common_key(Lowering& lowering, plan::Expr left, plan::Expr right,
+                                 Oid collation);
+
 /// count + offset of a Limit whose Sort can become a top-K; nothing otherwise.
 [[nodiscard]] std::optional<std::uint64_t> top_k_limit(const Limit& limit);
 /// The direction of each key of `sort`; `columns[i]` is the engine column of its i-th key.

@@ -96,6 +96,23 @@ ScopeColumn add_column(const Lowering& lowering, const RangeTblEntry* entry, pla
   return column;
 }
 
+/// The scan's own conditions.
+/// Errors: Declined where one behind a NOT IN may raise: it would see rows that PostgreSQL's does
+///         not.
+std::vector<plan::Expr> lower_filters(ExprLowering& exprs, const NotInConditions& conditions) {
+  std::vector<plan::Expr> filters;
+  for (Node* conjunct : conditions.before) {
+    filters.push_back(exprs.lower(conjunct).expr);
+  }
+  for (Node* conjunct : conditions.after) {
+    filters.push_back(exprs.lower(conjunct).expr);
+    if (plan::may_raise(filters.back())) {
+      decline(Reason::kJoin, "condition behind a NOT IN that may raise an error");
+    }
+  }
+  return filters;
+}
+
 }  // namespace
 
 Fragment lower_scan(Lowering& lowering, const SeqScan& scan, const std::vector<Node*>& leaves) {
@@ -116,14 +133,23 @@ Fragment lower_scan(Lowering& lowering, const SeqScan& scan, const std::vector<N
     spec.name += std::string(" ") + entry->eref->aliasname;
   }
 
-  std::vector<Node*> all;
-  collect_leaves(reinterpret_cast<Node*>(scan.scan.plan.qual), all);
+  const NotInConditions conditions = split_not_in(scan.scan.plan.qual);
+  std::vector<Node*> read_first;
+  for (const auto& conjuncts : {conditions.before, conditions.after}) {
+    for (Node* conjunct : conjuncts) {
+      collect_leaves(conjunct, read_first);
+    }
+  }
+  std::vector<Node*> handed_on = leaves;
+  for (const SubPlan* subplan : conditions.subplans) {
+    collect_leaves(reinterpret_cast<Node*>(subplan->testexpr), handed_on);
+  }
   Scope filter_scope;
-  for (Node* leaf : all) {
+  for (Node* leaf : read_first) {
     filter_scope.add(leaf, add_column(lowering, entry, spec, facts, reinterpret_cast<Var*>(leaf)));
   }
   Fragment fragment;
-  for (Node* leaf : leaves) {
+  for (Node* leaf : handed_on) {
     const ScopeColumn* read = filter_scope.find(leaf);
     ScopeColumn column =
         read != nullptr ? *read
@@ -133,13 +159,16 @@ Fragment lower_scan(Lowering& lowering, const SeqScan& scan, const std::vector<N
     fragment.scope.add(leaf, column);
   }
   ExprLowering exprs(lowering, filter_scope);
-  spec.filters = exprs.lower_conjuncts(scan.scan.plan.qual);
+  spec.filters = lower_filters(exprs, conditions);
   plan::order_filters(spec);
 
   lowering.range_indexes.push_back(range_index);
   lowering.has_temporary = lowering.has_temporary || facts.temporary;
   lowering.pages_max = std::max(lowering.pages_max, facts.pages);
   fragment.node = make_node(std::move(spec), {}, scan.scan.plan.plan_rows);
+  for (const SubPlan* subplan : conditions.subplans) {
+    add_not_in(lowering, fragment, *subplan);
+  }
   return fragment;
 }
 
