@@ -241,9 +241,42 @@ class DamagedRingTest : public ::testing::Test {
   RecordHeader header;
 };
 
-TEST_F(DamagedRingTest, LengthBeyondTheWrittenIsRefused) {
+TEST_F(DamagedRingTest, RecordOfMoreThanAQuarterIsRefused) {
+  EXPECT_EQ(write(writer, "another"), RingSpace::kGranted);
   header.payload_bytes = 64;
   expect_corrupt();
+}
+
+// Reads from a ring of 1 KiB: after `skipped` records the next of `records`, each of 64 bytes, says
+// that its payload has `payload_bytes`.
+base::ErrorKind read_damaged(unsigned skipped, unsigned records, std::uint32_t payload_bytes) {
+  TestRing ring(1024);
+  RingWriter writer(ring.memory(), kFirst);
+  RingReader reader(ring.memory(), kFirst);
+  RingRecord record;
+  for (unsigned i = 0; i < skipped; ++i) {
+    EXPECT_EQ(write(writer, "skipped"), RingSpace::kGranted);
+    EXPECT_TRUE(reader.lease(record));
+    reader.release();
+  }
+  for (unsigned i = 0; i < records; ++i) {
+    EXPECT_EQ(write(writer, "record"), RingSpace::kGranted);
+  }
+  std::memcpy(ring.data() + skipped * kRecordAlignment, &payload_bytes, sizeof(payload_bytes));
+  try {
+    (void)reader.lease(record);
+  } catch (const base::Error& error) {
+    return error.kind();
+  }
+  ADD_FAILURE() << "the damage went unnoticed";
+  return base::ErrorKind::kInternal;
+}
+
+TEST(Ring, LengthBeyondTheWrittenIsRefused) {
+  EXPECT_EQ(read_damaged(0, 1, 100), base::ErrorKind::kCorrupt);
+}
+TEST(Ring, LengthBeyondTheRingsEndIsRefused) {
+  EXPECT_EQ(read_damaged(15, 3, 100), base::ErrorKind::kCorrupt);
 }
 TEST_F(DamagedRingTest, LengthThatOverflowsIsRefused) {
   header.payload_bytes = 0xFFFFFFFF;

@@ -204,6 +204,57 @@ TEST_F(StreamInputTest, ScribbledAnswerIsCorruptNotAPeersFailure) {
   }
 }
 
+TEST_F(StreamInputTest, WholeRecordWithinALargeMessageIsCorrupt) {
+  const auto in = input(Epoch(1));
+  in->start();
+  service.poll();
+  const auto ring = mesh[0].state().ring_of(physical());
+  ASSERT_TRUE(ring.has_value());
+  RingWriter writer(*ring, Epoch(1));
+  std::byte* payload = nullptr;
+  ASSERT_EQ(writer.reserve(8, payload), RingSpace::kGranted);
+  writer.commit({RecordKind::kChunk, 0, 16, 0});
+  ASSERT_EQ(writer.reserve(8, payload), RingSpace::kGranted);
+  writer.commit({RecordKind::kWhole, 1, 8, 0});
+  EXPECT_EQ(thrown_kind([&] { return next(*in); }), base::ErrorKind::kCorrupt);
+}
+
+TEST_F(StreamInputTest, RegionWithoutARingLeftIsCorrupt) {
+  mesh[0].state().query().rings_taken = 2;
+  const auto in = input(Epoch(1));
+  in->start();
+  EXPECT_EQ(thrown_kind([&] { return next(*in); }), base::ErrorKind::kCorrupt);
+}
+
+TEST_F(StreamInputTest, ProducerThatStallsWithinALargeMessageIsRungForItsChunks) {
+  const auto in = input(Epoch(1));
+  in->start();
+  service.poll();
+  ASSERT_EQ(procedure.output->push(kLeaderSeat, std::vector<std::byte>(20000), 1),
+            PushResult::kFull);
+  (void)mesh[1].take_bells();
+  EXPECT_EQ(next(*in), "<empty>");
+  EXPECT_TRUE(mesh[1].take_bells());
+}
+
+TEST_F(StreamInputTest, ProducerThatStallsBehindAnOldEpochIsRungWhenThatIsDropped) {
+  auto in = input(Epoch(1));
+  in->start();
+  service.poll();
+  while (push("old") == PushResult::kDone) {
+  }
+  in.reset();
+  procedure.output.reset();
+  mesh[0].advance_epoch();
+  in = input(Epoch(2));
+  in->start();
+  service.poll();
+  ASSERT_EQ(push("new"), PushResult::kFull);
+  (void)mesh[1].take_bells();
+  EXPECT_EQ(next(*in), "<empty>");
+  EXPECT_TRUE(mesh[1].take_bells());
+}
+
 TEST_F(StreamInputTest, LargeMessageCutOffByTheEndIsCorrupt) {
   const auto in = input(Epoch(1));
   in->start();
