@@ -140,8 +140,11 @@ bool Mesh::settled(StreamId stream, SeatIndex producer, SeatSet consumers) const
   consumers.for_each([&](SeatIndex consumer) {
     const SharedWord& word = state_->physical(stream, producer, consumer).producer_control.have;
     // Pairs with the release in raise_word.
-    const HaveState have = have_in(word.load(std::memory_order_acquire), now);
-    over = over && (have == HaveState::kEos || have == HaveState::kClosed);
+    const std::uint64_t have = word.load(std::memory_order_acquire);
+    const HaveState state = have_in(have, now);
+    // A seat that gave up is CLOSED for ever once it is gone: that settles nothing.
+    over = over && word_epoch(have) != kEpochForever &&
+           (state == HaveState::kEos || state == HaveState::kClosed);
   });
   return over;
 }

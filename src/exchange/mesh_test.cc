@@ -81,6 +81,15 @@ TEST(Mesh, StreamIsSettledOnceItsProducerSaysSoOrRunsNoMore) {
   EXPECT_TRUE(mesh[0].settled(stream, producer, consumers)) << "it has ended";
 }
 
+TEST(Mesh, SeatThatFailedAndIsGoneHasSettledNothing) {
+  TestMesh mesh(mesh_config(2, {StreamAudience::kLeader}));
+  const SeatSet leader = SeatSet::of(kLeaderSeat);
+  mesh[1].fail(base::ErrorKind::kAbandon, "out of memory");
+  EXPECT_FALSE(mesh[0].settled(StreamId(0), SeatIndex(1), leader));
+  mesh[1].mark_dead(SeatIndex(1));
+  EXPECT_FALSE(mesh[0].settled(StreamId(0), SeatIndex(1), leader));
+}
+
 TEST(Mesh, RingSizeIsTheLargestThatFits) {
   const MeshConfig config = mesh_config(5, {kLeader, kSeats, kSeats});
   for (std::uint32_t ring_bytes = kRingBytesMin; ring_bytes <= kRingBytesMax; ring_bytes *= 2) {
