@@ -329,6 +329,16 @@ TEST(ExchangeSink, SmallBatchesShareARecord) {
   EXPECT_LE(stream.counters(0).records, 2U);
 }
 
+TEST(ExchangeSink, RecordsOfSmallBatchesHoldNoMoreRowsThanABatch) {
+  Stream stream({}, ExchangeKind::kGather);
+  for (int i = 0; i < 30; ++i) {
+    stream.offer(vector::Batch({}, 100), {0});
+  }
+  stream.finish({0});
+  EXPECT_EQ(stream.received(0).size(), 3000U);
+  EXPECT_EQ(stream.counters(0).records, 2U);
+}
+
 TEST(ExchangeSink, AStreamThatIsDroppedUnfinishedFailsItsConsumers) {
   Stream stream({plan::kInt8}, ExchangeKind::kGather);
   EXPECT_FALSE(stream.read(0));
