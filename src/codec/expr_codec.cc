@@ -77,7 +77,7 @@ Expr decode_expr(ByteReader& in, std::size_t depth) {
       break;
     case ExprKind::kCall:
       // Numbers without an operator are validate_expr()'s to refuse.
-      expr.op = in.enumerator(plan::Op::kCast);
+      expr.op = in.enumerator(plan::Op::kForeign);
       expr.args = decode_list(in, depth + 1);
       break;
   }

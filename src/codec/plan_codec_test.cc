@@ -46,6 +46,7 @@ PlanSpec every_expression() {
       call(Op::kCase, kInt4, {test, a, Expr::make_integer(2, kInt4)}),
       call(Op::kLike, kBool, {column_of(1, kText), Expr::make_bytes("%x", kText)}),
       call(Op::kSubstring, kText, {column_of(1, kText), a, Expr::make_integer(2, kInt4)}),
+      call(Op::kForeign, kText, {Expr::make_bytes(std::string("f\0{}", 4), kText), a}),
       call(Op::kAdd, kFloat8, {column_of(2, kFloat8), call(Op::kCast, kFloat8, {a})}),
   };
   return build_plan(build_project(std::move(scan), std::move(exprs)));

@@ -12,6 +12,7 @@
 #include "engine/expr_like.h"
 #include "engine/expr_logic.h"
 #include "engine/expr_substring.h"
+#include "engine/foreign_function.h"
 #include "engine/physical.h"
 
 namespace sluice::engine {
@@ -47,6 +48,7 @@ bool can_fail(const Expr& expr) noexcept {
       break;
     case Op::kLike:
     case Op::kNotLike:
+    case Op::kForeign:
       return true;
     case Op::kCast:
       if (expr.type.kind == TypeKind::kTimestamp) {
@@ -178,6 +180,8 @@ ExprNode& ExprCompiler::compile_call(const Expr& expr) {
       return compile_like(expr, expr.op == Op::kNotLike);
     case Op::kSubstring:
       return compile_substring(expr);
+    case Op::kForeign:
+      return compile_foreign(expr);
     case Op::kCase:
       return compile_case(expr);
     case Op::kExtractYear:
@@ -318,6 +322,14 @@ ExprNode& ExprCompiler::compile_substring(const Expr& expr) {
     length = operand(expr.args[2]);
   }
   return keep(make_substring(operand(expr.args[0]), operand(expr.args[1]), length, arena_));
+}
+
+ExprNode& ExprCompiler::compile_foreign(const Expr& expr) {
+  std::vector<ExprNode*> args;
+  for (std::size_t i = 1; i < expr.args.size(); ++i) {
+    args.push_back(&compile(expr.args[i]));
+  }
+  return keep(make_foreign(expr, std::move(args), arena_));
 }
 
 ExprNode& ExprCompiler::compile_case(const Expr& expr) {

@@ -36,6 +36,7 @@ class ExprCompiler {
   ExprNode& compile_in(const plan::Expr& expr, bool negated);
   ExprNode& compile_like(const plan::Expr& expr, bool negated);
   ExprNode& compile_substring(const plan::Expr& expr);
+  ExprNode& compile_foreign(const plan::Expr& expr);
   ExprNode& compile_case(const plan::Expr& expr);
   ExprNode& compile_cast(const plan::Expr& expr);
   /// An argument that keeps a constant a constant.

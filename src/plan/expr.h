@@ -55,6 +55,10 @@ enum class Op : std::uint8_t {
   // to `type`: integer to wider integer, integer to decimal, decimal to the same or a larger scale,
   // date to timestamp, bpchar to text (drops trailing blanks). float8 from integers.
   kCast = 60,
+  // constant text, T... -> any: what the text says of the other arguments, NULLs included. The
+  // engine does not read it (engine/foreign_function.h); up to a zero byte it is a name to show.
+  // May raise any error.
+  kForeign = 70,
 };
 
 /// A value of `Expr::type`. Shape: integers, dates, timestamps, bools and scaled decimals in

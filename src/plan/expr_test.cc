@@ -134,6 +134,15 @@ TEST(ValidateExpr, SubstringTakesTextAndInt4) {
   EXPECT_FALSE(is_valid(call(Op::kSubstring, kBpchar, {col(kText), col(kInt4)})));
 }
 
+TEST(ValidateExpr, ForeignHasAText) {
+  const Expr text = Expr::make_bytes("f", kText);
+  EXPECT_TRUE(is_valid(call(Op::kForeign, kMoney, {text, col(kText), col(kInt4)})));
+  EXPECT_TRUE(is_valid(call(Op::kForeign, kInt4, {text})));
+  EXPECT_FALSE(is_valid(call(Op::kForeign, kInt4, {})));
+  EXPECT_FALSE(is_valid(call(Op::kForeign, kInt4, {col(kText), col(kText)})));
+  EXPECT_FALSE(is_valid(call(Op::kForeign, kInt4, {Expr::make_null(kText)})));
+}
+
 TEST(ValidateExpr, CaseHasPairsAnElseAndOneType) {
   EXPECT_TRUE(is_valid(call(Op::kCase, kInt4, {col(kBool), col(kInt4), Expr::make_null(kInt4)})));
   EXPECT_FALSE(is_valid(call(Op::kCase, kInt4, {col(kInt4)})));

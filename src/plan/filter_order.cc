@@ -52,6 +52,7 @@ bool may_raise(const Expr& expr) noexcept {
       }
       break;
     case Op::kExtractYear:
+    case Op::kForeign:
       return true;
     case Op::kSubstring:
       if (may_count_below_zero(expr)) {

@@ -194,6 +194,10 @@ std::string call_text(const Expr& expr, const Names& names) {
   if (expr.op == Op::kCase) {
     return case_text(expr.args, names);
   }
+  if (expr.op == Op::kForeign) {
+    const std::string& bytes = expr.args.front().constant.bytes;
+    return bytes.substr(0, bytes.find('\0')) + "(" + list_text(expr.args, 1, ", ", names) + ")";
+  }
   if (expr.op == Op::kSubstring) {
     return "SUBSTRING(" + list_text(expr.args, 0, ", ", names) + ")";
   }

@@ -117,6 +117,12 @@ void validate_substring(const DataType& type, const Args& args) {
   }
 }
 
+void validate_foreign(const Args& args) {
+  require(!args.empty() && args[0].kind == ExprKind::kConstant &&
+              args[0].type.kind == TypeKind::kText && !args[0].constant.is_null,
+          "foreign expression without its text");
+}
+
 void validate_case(const DataType& type, const Args& args) {
   require(args.size() >= 3 && args.size() % 2 == 1, "CASE takes pairs and an else");
   for (std::size_t i = 0; i + 1 < args.size(); i += 2) {
@@ -182,6 +188,8 @@ void validate_call(const Expr& expr) {
       return validate_like(expr.type, expr.args);
     case Op::kSubstring:
       return validate_substring(expr.type, expr.args);
+    case Op::kForeign:
+      return validate_foreign(expr.args);
     case Op::kCase:
       return validate_case(expr.type, expr.args);
     case Op::kIsNull:

@@ -99,10 +99,23 @@ Value ExprLowering::lower(Node* expr) {
   if (depth_ == plan::kExprDepthMax) {
     decline(Reason::kExpression, "expression nested too deeply");
   }
-  ++depth_;  // a declined lowering is not gone on with
-  Value value = lower_any(expr);
-  --depth_;
-  return value;
+  const std::size_t depth = depth_++;
+  const int conditional_depth = conditional_depth_;
+  TestValue* const test_value = test_value_;
+  std::optional<Value> value;
+  try {
+    value = lower_any(expr);
+  } catch (const Declined&) {
+    depth_ = depth;
+    conditional_depth_ = conditional_depth;
+    test_value_ = test_value;
+    value = lower_foreign(expr);
+    if (!value.has_value()) {
+      throw;
+    }
+  }
+  depth_ = depth;
+  return std::move(*value);
 }
 
 Value ExprLowering::lower_any(Node* expr) {

@@ -76,6 +76,9 @@ class ExprLowering {
   std::optional<Value> lower_bounded_comparison(plan::Op op, Node* left, Node* right);
   Value lower_array_test(const ScalarArrayOpExpr& test);
 
+  // lower_foreign.cc
+  std::optional<Value> lower_foreign(Node* expr);
+
   // lower_conditional.cc
   Value lower_case(const CaseExpr& expr);
   Value lower_coalesce(const CoalesceExpr& expr);

@@ -1,0 +1,249 @@
+#include "pg/port/foreign_function.h"
+
+#include <cstring>
+#include <vector>
+
+#include "base/check.h"
+#include "pg/border/call.h"
+#include "pg/port/numeric_format.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <executor/executor.h>
+#include <miscadmin.h>
+#include <nodes/nodeFuncs.h>
+#include <utils/builtins.h>
+#include <utils/date.h>
+#include <utils/memutils.h>
+#include <utils/timestamp.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+namespace {
+
+using engine::Rows;
+using plan::DataType;
+using plan::TypeKind;
+using vector::ColumnView;
+using vector::StringRef;
+
+Datum numeric_datum(base::Int128 value, bool is_nan, int scale) {
+  void* target = palloc(kNumericBytesMax);
+  if (is_nan) {
+    write_numeric_nan(target);
+  } else {
+    write_numeric(value, scale, target);
+  }
+  return PointerGetDatum(target);
+}
+
+/// A value that is not NULL, in the current memory context. Runs in: call().
+Datum datum_of(const ColumnView& view, std::uint32_t row, const DataType& type) {
+  switch (type.kind) {
+    case TypeKind::kBool:
+      return BoolGetDatum(view.as<std::int8_t>()[row] != 0);
+    case TypeKind::kInt16:
+      return Int16GetDatum(view.as<std::int16_t>()[row]);
+    case TypeKind::kInt32:
+    case TypeKind::kDate:
+      return Int32GetDatum(view.as<std::int32_t>()[row]);
+    case TypeKind::kInt64:
+    case TypeKind::kTimestamp:
+      return Int64GetDatum(view.as<std::int64_t>()[row]);
+    case TypeKind::kFloat64:
+      return Float8GetDatum(view.as<double>()[row]);
+    case TypeKind::kDecimal: {
+      if (type.is_decimal64()) {
+        const std::int64_t value = view.as<std::int64_t>()[row];
+        return numeric_datum(value, value == vector::kDecimalNan64, type.scale);
+      }
+      const base::Int128 value = view.as<base::Int128>()[row];
+      return numeric_datum(value, value == vector::kDecimalNan128, type.scale);
+    }
+    case TypeKind::kText:
+    case TypeKind::kBpchar: {
+      const StringRef& string = view.as<StringRef>()[row];
+      return PointerGetDatum(
+          cstring_to_text_with_len(string.data(), static_cast<int>(string.size())));
+    }
+  }
+  return 0;
+}
+
+/// A numeric as a decimal of `type`; false where it is none. Runs in: call().
+bool store_numeric(Datum value, const DataType& type, std::uint32_t row, std::byte* values) {
+  auto* numeric = pg_detoast_datum_packed(reinterpret_cast<varlena*>(DatumGetPointer(value)));
+  const NumericValue read = read_numeric(VARDATA_ANY(numeric), VARSIZE_ANY_EXHDR(numeric));
+  base::Int128 scaled = vector::kDecimalNan128;
+  if (read.kind != NumericKind::kNan) {
+    const auto rescaled = rescale(read.scaled, read.scale, type.scale);
+    if (read.kind != NumericKind::kFinite || !rescaled.has_value() ||
+        decimal_digits(*rescaled) > type.precision) {
+      return false;
+    }
+    scaled = *rescaled;
+  }
+  if (type.is_decimal64()) {
+    reinterpret_cast<std::int64_t*>(values)[row] =
+        read.kind == NumericKind::kNan ? vector::kDecimalNan64 : static_cast<std::int64_t>(scaled);
+  } else {
+    reinterpret_cast<base::Int128*>(values)[row] = scaled;
+  }
+  return true;
+}
+
+/// Writes a value that is not NULL; a string's bytes are copied to `strings`. False where the type
+/// does not hold it. Runs in: call().
+bool store(Datum value, const DataType& type, std::uint32_t row, std::byte* values,
+           MemoryContext strings) {
+  switch (type.kind) {
+    case TypeKind::kBool:
+      reinterpret_cast<std::int8_t*>(values)[row] = DatumGetBool(value) ? 1 : 0;
+      return true;
+    case TypeKind::kInt16:
+      reinterpret_cast<std::int16_t*>(values)[row] = DatumGetInt16(value);
+      return true;
+    case TypeKind::kInt32:
+    case TypeKind::kDate:
+      reinterpret_cast<std::int32_t*>(values)[row] = DatumGetInt32(value);
+      return true;
+    case TypeKind::kInt64:
+    case TypeKind::kTimestamp:
+      reinterpret_cast<std::int64_t*>(values)[row] = DatumGetInt64(value);
+      return true;
+    case TypeKind::kFloat64:
+      reinterpret_cast<double*>(values)[row] = DatumGetFloat8(value);
+      return true;
+    case TypeKind::kDecimal:
+      return store_numeric(value, type, row, values);
+    case TypeKind::kText:
+    case TypeKind::kBpchar: {
+      auto* text = pg_detoast_datum_packed(reinterpret_cast<varlena*>(DatumGetPointer(value)));
+      const auto size = static_cast<std::uint32_t>(VARSIZE_ANY_EXHDR(text));
+      const char* bytes = VARDATA_ANY(text);
+      if (size > StringRef::kInlineBytes) {
+        bytes = static_cast<char*>(
+            std::memcpy(MemoryContextAlloc(strings, size), VARDATA_ANY(text), size));
+      }
+      reinterpret_cast<StringRef*>(values)[row] = StringRef(bytes, size);
+      return true;
+    }
+  }
+  return false;
+}
+
+/// What PostgreSQL made for one expression. Owns: nothing; it lies in a memory context.
+struct Machinery {
+  ExprState* state = nullptr;
+  ExprContext* context = nullptr;
+  ParamListInfo params = nullptr;
+  MemoryContext strings = nullptr;  // of the last results
+};
+
+/// Says of what type each argument is. Runs in: call(); a C callback of expression_tree_walker.
+bool note_types(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  if (IsA(node, Param)) {
+    const auto* param = reinterpret_cast<const Param*>(node);
+    auto* params = static_cast<ParamListInfo>(context);
+    if (param->paramid < 1 || param->paramid > params->numParams) {
+      elog(ERROR, "foreign expression has no argument %d", param->paramid);
+    }
+    params->params[param->paramid - 1].ptype = param->paramtype;
+    return false;
+  }
+  // Declared without a prototype; calls back with (Node*, void*).
+  return expression_tree_walker(
+      node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(note_types)), context);
+}
+
+/// Runs in: call().
+Machinery assemble(const char* expression, int args) {
+  Machinery made;
+  auto* expr = static_cast<Expr*>(stringToNode(expression));
+  made.params = makeParamList(args);
+  (void)note_types(reinterpret_cast<Node*>(expr), made.params);
+  made.context = CreateStandaloneExprContext();
+  made.context->ecxt_param_list_info = made.params;
+  made.state = ExecInitExprWithParams(expr, made.params);
+  made.strings =
+      AllocSetContextCreate(CurrentMemoryContext, "sluice results", ALLOCSET_SMALL_SIZES);
+  return made;
+}
+
+class PgForeignFunction final : public engine::ForeignFunction {
+ public:
+  PgForeignFunction(const Machinery& made, std::span<const DataType> args, const DataType& type)
+      : made_(made), arg_types_(args.begin(), args.end()), type_(type) {}
+
+  void evaluate(std::span<const ColumnView> args, Rows rows,
+                const engine::ValueBuffer& result) override {
+    if (!call([&] { return compute(args, rows, result); })) {
+      base::throw_abandon("a numeric does not fit the type planned for it");
+    }
+  }
+
+ private:
+  /// False where a result is not of its type. Runs in: call().
+  bool compute(std::span<const ColumnView> args, Rows rows, const engine::ValueBuffer& result) {
+    MemoryContextReset(made_.strings);
+    bool fits = true;
+    engine::for_each_row(rows, [&](std::uint32_t row) {
+      CHECK_FOR_INTERRUPTS();
+      ResetExprContext(made_.context);
+      MemoryContext outer = MemoryContextSwitchTo(made_.context->ecxt_per_tuple_memory);
+      for (std::size_t i = 0; i < args.size(); ++i) {
+        ParamExternData& param = made_.params->params[i];
+        param.isnull = args[i].is_null(row);
+        param.value = param.isnull ? 0 : datum_of(args[i], row, arg_types_[i]);
+      }
+      bool is_null = false;
+      const Datum value = ExecEvalExpr(made_.state, made_.context, &is_null);
+      const std::uint64_t bit = std::uint64_t{1} << (row % 64);
+      result.validity[row / 64] &= ~bit;
+      if (is_null) {
+        clear(result, row);
+      } else {
+        result.validity[row / 64] |= bit;
+        fits = fits && store(value, type_, row, result.values, made_.strings);
+      }
+      MemoryContextSwitchTo(outer);
+    });
+    return fits;
+  }
+
+  /// Whoever reads what lies under a NULL finds no old pointer.
+  void clear(const engine::ValueBuffer& result, std::uint32_t row) const noexcept {
+    if (type_.is_string()) {
+      result.as<StringRef>()[row] = StringRef();
+    }
+  }
+
+  Machinery made_;
+  std::vector<DataType> arg_types_;
+  DataType type_;
+};
+
+}  // namespace
+
+std::string foreign_definition(std::string_view name, Node* expr) {
+  const char* text = call([expr] { return nodeToString(expr); });
+  std::string definition(name);
+  definition += '\0';
+  return definition += text;
+}
+
+std::unique_ptr<engine::ForeignFunction> make_foreign_function(std::string_view definition,
+                                                               std::span<const DataType> args,
+                                                               const DataType& type) {
+  const std::size_t end = definition.find('\0');
+  SLUICE_CHECK_BYTES(end != std::string_view::npos, "foreign expression without its text");
+  const std::string expression(definition.substr(end + 1));
+  const char* const text = expression.c_str();
+  const Machinery made = call([&] { return assemble(text, static_cast<int>(args.size())); });
+  return std::make_unique<PgForeignFunction>(made, args, type);
+}
+
+}  // namespace sluice::pg

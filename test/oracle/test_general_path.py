@@ -1,0 +1,106 @@
+"""Expressions without a kernel in the engine, which PostgreSQL evaluates row by row inside a run."""
+
+import pytest
+
+CONDITIONS = (
+    "upper(word) like 'WORD%'", "length(word) > 20", "word ~ '^w.*[37]$'", "word ilike '%ORD1%'", "id % 7 = 3",
+    "abs(number) / 3 > 10", "word || '!' = 'word5!'", "word is distinct from 'word5'",
+    "date_trunc('month', moment) = timestamp '2024-03-01'", "to_char(day, 'YYYY-MM') in ('2024-01', '2024-02')",
+    "round(price, 1) = 12.3", "price / 3 > 20", "sqrt(rate) < 1.5", "word < padded", "greatest(id, number) > 100",
+    "nullif(number, 3) is null", "day + interval '3 days' > timestamp '2024-03-04'", "(word = any ('{word5,x}')) is true",
+    "concat(word, number, null) = '7'", "num_nulls(word, number, day) = 2", "extract(month from day) = 2",
+    "md5(coalesce(word, '')) > '8'", "case padded when 'ab1' then id % 2 = 0 when 'ab2' then length(word) > 9 end",
+    "case moment - timestamp '2024-01-01' when interval '3 hours 7 seconds' then flag when interval '21 days' "
+    "then day is null else id % 2 = 0 end",
+    "word like '%' || number || '%'", "id::text like '%99'", "age(moment, timestamp '2024-01-01') > interval '40 days'")
+
+GROUPS = (
+    "id % 7", "upper(word)", "length(padded)", "word || padded", "date_trunc('week', moment)", "to_char(day, 'Month')",
+    "(price * 1.07)::numeric(8,2)", "(rate * 4)::int", "rate::text", "repeat(padded, 3)", "number / 3",
+    "case when number > 5 then upper(word) else padded::text end", "coalesce(lower(upper(word)), 'none')",
+    "extract(year from day + 40) = 2024", "substring(upper(word) from 2 for 3)")
+
+
+@pytest.fixture(scope="module")
+def tables(session):
+    session.execute("""
+        drop table if exists facts_of_all_kinds, no_facts;
+        create table facts_of_all_kinds (id int not null, word text, padded char(10), number int, price numeric(9,2),
+          rate float8, day date, moment timestamp, flag bool, document jsonb);
+        insert into facts_of_all_kinds select i, case when i % 9 = 0 then null else repeat('word', i % 6) || i % 800 end,
+            'ab' || i % 5, case when i % 7 = 0 then null else i % 40 end,
+            case when i % 4 = 0 then null when i % 501 = 0 then 'NaN' else i * 0.03 end, i % 100 / 7.0,
+            case when i % 11 = 0 then null else date '2024-01-01' + i % 200 end,
+            timestamp '2024-01-01' + i % 900 * interval '3 hours 7 seconds', i % 2 = 0, '{}'
+          from generate_series(1, 9000) i;
+        create table no_facts (like facts_of_all_kinds);
+        analyze facts_of_all_kinds; analyze no_facts;
+        create or replace function own_upper(text) returns text language plpgsql immutable parallel safe
+          as 'begin return upper($1); end';
+    """)
+    return session
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_conditions(tables, condition):
+    tables.assert_same(f"select count(*), sum(id), min(price) from facts_of_all_kinds where {condition}")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_groups(tables, group):
+    tables.assert_same(f"select {group}, count(*), sum(number) from facts_of_all_kinds group by 1", workers=(0, 2))
+
+
+@pytest.mark.parametrize("argument", ("id % 10", "length(word)", "(price / 7)::numeric(12,4)", "number / 2",
+                                      "case when flag then id % 10 else length(word) end"))
+def test_arguments_of_aggregates(tables, argument):
+    tables.assert_same(f"select padded, sum({argument}), avg({argument}), min({argument}), count({argument}), "
+                       f"count(distinct {argument}) from facts_of_all_kinds group by padded")
+
+
+def test_long_strings_live_as_long_as_their_batch(tables):
+    tables.assert_same("select upper(repeat(word, 30)), max(reverse(repeat(word, 20)) collate \"C\"), count(*) "
+                       "from facts_of_all_kinds group by 1")
+
+
+def test_joins_on_and_above_what_postgresql_computes(tables):
+    tables.assert_same("select count(*), sum(a.id) from facts_of_all_kinds a join facts_of_all_kinds b "
+                       "on a.id % 1000 = b.id where length(a.word) > b.number")
+    tables.assert_same("select a.id, a.word, b.word from facts_of_all_kinds a left join facts_of_all_kinds b "
+                       "on upper(a.word) = b.word and b.id % 3 = 1 where a.id % 50 = 7")
+    tables.assert_same("select padded, sum(number) from facts_of_all_kinds group by padded having sum(number) % 2 = 0")
+
+
+def test_nothing_is_computed_over_an_empty_table(tables):
+    tables.assert_same("select upper(word), count(*), sum(1 / number) from no_facts group by 1")
+
+
+@pytest.mark.parametrize("expression, sqlstate", (("1 / (id - 778)", "22012"), ("word::int", "22P02"),
+                                                  ("sqrt(rate - 1)", "2201F"), ("repeat(word, id)::int", "22P02")))
+def test_errors_are_postgresqls_and_only_of_rows_that_are_needed(tables, expression, sqlstate):
+    outcome = tables.assert_same(f"select sum({expression}) from facts_of_all_kinds where number is not null")
+    assert outcome[:2] == ("error", sqlstate)
+    tables.assert_same(f"select count(case when id < 0 then {expression} else 1 end) from facts_of_all_kinds")
+    tables.assert_same(f"select count(*) from facts_of_all_kinds where id < 0 and {expression} = 3")
+
+
+@pytest.mark.parametrize("condition", ("id < random() * 0", "own_upper(word) = 'WORD5'", "document ? 'a'",
+                                       "word = upper((select 'word' where number > 0))"))
+def test_what_stays_with_postgresql(tables, condition):
+    tables.assert_same(f"select count(*) from facts_of_all_kinds where {condition}", workers=(0, 2), taken=False)
+
+
+def test_explain_names_the_function(tables):
+    plan = "\n".join(tables.plan("select count(*) from facts_of_all_kinds where upper(word) = 'A' and id % 2 = 0", 2))
+    assert "upper(word)" in plan and "operator %(id)" in plan, plan
+
+
+def test_prepared_plan_runs_again(tables):
+    tables.execute("prepare counted as select upper(word), count(*) from facts_of_all_kinds group by 1 "
+                   "having count(*) > 2")
+    expected = tables.outcome("execute counted", "off")
+    for workers in (0, 2, 0, 4):
+        tables.execute("discard plans")
+        for _ in range(3):
+            assert tables.outcome("execute counted", "force", workers) == expected
+    tables.execute("deallocate counted")
