@@ -75,16 +75,22 @@ def test_nothing_is_computed_over_an_empty_table(tables):
     tables.assert_same("select upper(word), count(*), sum(1 / number) from no_facts group by 1")
 
 
-@pytest.mark.parametrize("expression, sqlstate", (("1 / (id - 778)", "22012"), ("word::int", "22P02"),
-                                                  ("sqrt(rate - 1)", "2201F"), ("repeat(word, id)::int", "22P02")))
-def test_errors_are_postgresqls_and_only_of_rows_that_are_needed(tables, expression, sqlstate):
+@pytest.mark.parametrize("expression, sqlstate, guard", (
+    ("1 / (id - 778)", "22012", "id <> 778"), ("word::int", "22P02", "word ~ '^[0-9]+$'"),
+    ("sqrt(rate - 1)", "2201F", "rate > 1"), ("repeat(word, id)::int", "22P02", "id = 6")))
+def test_errors_are_postgresqls_and_only_of_rows_that_are_needed(tables, expression, sqlstate, guard):
     outcome = tables.assert_same(f"select sum({expression}) from facts_of_all_kinds where number is not null")
     assert outcome[:2] == ("error", sqlstate)
-    tables.assert_same(f"select count(case when id < 0 then {expression} else 1 end) from facts_of_all_kinds")
-    tables.assert_same(f"select count(*) from facts_of_all_kinds where id < 0 and {expression} = 3")
+    for condition in ("id < 0", guard):
+        results = (tables.assert_same(f"select count(case when {condition} then {expression} else 1 end) "
+                                      "from facts_of_all_kinds"),
+                   tables.assert_same(f"select count(*) from facts_of_all_kinds where {condition} and {expression} > 0"),
+                   tables.assert_same(f"select count(*) from facts_of_all_kinds where not ({condition}) or "
+                                      f"{expression} > 0"))
+        assert [result[0] for result in results] == ["rows"] * 3
 
 
-@pytest.mark.parametrize("condition", ("id < random() * 0", "own_upper(word) = 'WORD5'", "document ? 'a'",
+@pytest.mark.parametrize("condition", ("id < random() * 0", "moment > clock_timestamp()", "own_upper(word) = 'WORD5'", "document ? 'a'",
                                        "word = upper((select 'word' where number > 0))"))
 def test_what_stays_with_postgresql(tables, condition):
     tables.assert_same(f"select count(*) from facts_of_all_kinds where {condition}", workers=(0, 2), taken=False)
