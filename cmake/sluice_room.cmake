@@ -1,6 +1,7 @@
 # A room: one folder, one target `sluice_<name>` (alias `sluice::<name>`), one test binary made of its
-# `*_test.cc` files, and with SLUICE_SANITIZE=fuzzer a fuzzer for each `*_fuzz.cc`. Links follow the DEPS, so that a use which the room matrix forbids does
-# not link; `tools/tidy.py` checks the includes themselves.
+# `*_test.cc` files, with Google Benchmark a program for each `*_bench.cc` (target `microbenchmarks`),
+# and with SLUICE_SANITIZE=fuzzer a fuzzer for each `*_fuzz.cc`. Links follow the DEPS, so that a use
+# which the room matrix forbids does not link; `tools/tidy.py` checks the includes themselves.
 
 include(GNUInstallDirs)
 
@@ -43,6 +44,11 @@ if(SLUICE_TESTS)
   include(GoogleTest)
 endif()
 
+find_package(benchmark QUIET)
+if(benchmark_FOUND)
+  add_custom_target(microbenchmarks)
+endif()
+
 # sluice_room(NAME DEPS room... LINK library...)
 function(sluice_room name)
   cmake_parse_arguments(arg "" "" "DEPS;LINK" ${ARGN})
@@ -67,6 +73,16 @@ function(sluice_room name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE sluice::${name} GTest::gtest_main)
     add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+  if(benchmark_FOUND)
+    file(GLOB benches CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_bench.cc)
+    foreach(bench IN LISTS benches)
+      get_filename_component(target ${bench} NAME_WE)
+      add_executable(${target} EXCLUDE_FROM_ALL ${bench})
+      target_link_libraries(${target} PRIVATE sluice::${name} benchmark::benchmark)
+      set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+      add_dependencies(microbenchmarks ${target})
+    endforeach()
   endif()
   if(SLUICE_SANITIZE STREQUAL "fuzzer")
     file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cc)

@@ -44,9 +44,10 @@ missing() {
 packages=(g++ make cmake ninja-build pkg-config libxxhash-dev python3)
 case $level in
   build) ;;
-  demo | bench) packages+=(python3-venv) ;;
+  demo) packages+=(python3-venv) ;;
+  bench) packages+=(python3-venv libbenchmark-dev) ;;
   check)
-    packages+=(python3-venv libgtest-dev clang clang-format clang-tidy spin cppcheck valgrind relacy-dev)
+    packages+=(python3-venv libgtest-dev libbenchmark-dev clang clang-format clang-tidy spin cppcheck valgrind relacy-dev)
     runtime=$(clang_runtime)
     if [ -n "$runtime" ]; then packages+=("$runtime"); fi
     ;;

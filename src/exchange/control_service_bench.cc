@@ -2,6 +2,7 @@
 // seat, and the leader's Mesh::quiescent, by the number of streams and seats.
 #include <benchmark/benchmark.h>
 
+#include "base/yardstick.h"
 #include "exchange/control_service.h"
 #include "exchange/stream_input.h"
 #include "exchange/stream_output.h"
@@ -28,6 +29,12 @@ MeshConfig config_of(const benchmark::State& state) {
                      {static_cast<std::size_t>(state.range(0)), StreamAudience::kSeats});
 }
 
+void compare_with_loop(benchmark::State& state) {
+  const auto physical_streams = static_cast<std::uint64_t>(state.range(0) * state.range(1));
+  base::compare_with(state, base::empty_loop_seconds(physical_streams),
+                     "an empty loop over as many streams and seats");
+}
+
 /// A round in the last seat that finds nothing new: every stream runs towards every seat.
 void poll(benchmark::State& state) {
   TestMesh mesh(config_of(state));
@@ -50,6 +57,7 @@ void poll(benchmark::State& state) {
   for (auto _ : state) {
     benchmark::DoNotOptimize(service.poll());
   }
+  compare_with_loop(state);
 }
 
 /// Two passes over the words of a query that is at rest.
@@ -58,6 +66,7 @@ void quiescent(benchmark::State& state) {
   for (auto _ : state) {
     benchmark::DoNotOptimize(mesh[0].quiescent());
   }
+  compare_with_loop(state);
 }
 
 void shapes(benchmark::internal::Benchmark* bench) {

@@ -2,20 +2,18 @@
 // from memory.
 
 #include <benchmark/benchmark.h>
+#include <optional>
 #include <random>
-#include <string>
 
+#include "base/yardstick.h"
 #include "pg/source/decode/page_decoder.h"
-#include "pg/source/decode/tuple_builder.h"
+#include "pg/source/decode/tuple_pages.h"
 
 namespace sluice::pg {
 namespace {
 
 using vector::PhysicalType;
 
-constexpr std::size_t kPageBytes = 8192;
-constexpr std::size_t kPageHeaderBytes = 24;
-constexpr std::size_t kGroupPages = 16;
 constexpr AttributeLayout kInt4{4, 4};
 constexpr AttributeLayout kVarlena{kVarlenaLength, 4};
 
@@ -24,64 +22,43 @@ std::vector<AttributeLayout> lineitem_attributes() {
           kVarlena, kVarlena, kInt4, kInt4, kInt4,    kVarlena, kVarlena, kVarlena};
 }
 
-/// Tuples on pages as heap inserts leave them: from the page's end to its front.
-class LineitemPages {
+/// A row of lineitem.
+class LineitemRows {
  public:
-  explicit LineitemPages(std::size_t page_count) : bytes_(page_count * kPageBytes + 64) {
-    std::mt19937_64 random(3);
-    auto* base = const_cast<std::uint8_t*>(align_up(bytes_.data(), 64));
-    for (std::size_t page = 0; page < page_count; ++page) {
-      if (page % kGroupPages == 0) {
-        groups_.emplace_back();
-      }
-      std::size_t top = kPageBytes;
-      std::size_t bottom = kPageHeaderBytes;
-      for (;;) {
-        TupleBuilder builder(lineitem_attributes());
-        add_row(builder, random);
-        const TupleBytes tuple = builder.tuples()[0];
-        const std::size_t start = (top - tuple.length) / kDataAlignment * kDataAlignment;
-        bottom += 4;
-        if (start < bottom) {
-          break;
-        }
-        top = start;
-        std::uint8_t* to = base + page * kPageBytes + start;
-        std::memcpy(to, tuple.data, tuple.length);
-        groups_.back().push_back({to, tuple.length});
-        ++rows_;
-      }
-    }
+  std::vector<std::optional<StoredValue>> operator()() {
+    const int quantity = pick(1, 50);
+    return {stored_fixed(pick(1, 6'000'000)),
+            stored_fixed(pick(1, 200'000)),
+            stored_fixed(pick(1, 10'000)),
+            stored_fixed(pick(1, 7)),
+            cents(quantity * 100),
+            cents(std::int64_t{quantity} * pick(90'000, 200'000)),
+            cents(pick(0, 10)),
+            cents(pick(0, 8)),
+            text(1),
+            text(1),
+            stored_fixed(pick(-2900, -400)),
+            stored_fixed(pick(-2900, -400)),
+            stored_fixed(pick(-2900, -400)),
+            text(25),
+            text(10),
+            text(static_cast<std::size_t>(pick(10, 43)))};
   }
-  [[nodiscard]] const std::vector<std::vector<TupleBytes>>& groups() const { return groups_; }
-  [[nodiscard]] std::size_t rows() const { return rows_; }
 
  private:
   static StoredValue cents(std::int64_t value) { return stored_short(numeric_payload(value, 2)); }
   static StoredValue text(std::size_t size) {
     return stored_short(Bytes(size, static_cast<std::uint8_t>('x')));
   }
-  static void add_row(TupleBuilder& builder, std::mt19937_64& random) {
-    const auto pick = [&random](int low, int high) {
-      return low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1));
-    };
-    const int quantity = pick(1, 50);
-    builder.add({stored_fixed(pick(1, 6'000'000)), stored_fixed(pick(1, 200'000)),
-                 stored_fixed(pick(1, 10'000)), stored_fixed(pick(1, 7)), cents(quantity * 100),
-                 cents(std::int64_t{quantity} * pick(90'000, 200'000)), cents(pick(0, 10)),
-                 cents(pick(0, 8)), text(1), text(1), stored_fixed(pick(-2900, -400)),
-                 stored_fixed(pick(-2900, -400)), stored_fixed(pick(-2900, -400)), text(25),
-                 text(10), text(static_cast<std::size_t>(pick(10, 43)))});
+  int pick(int low, int high) {
+    return low + static_cast<int>(random_() % static_cast<unsigned>(high - low + 1));
   }
-
-  std::vector<std::uint8_t> bytes_;
-  std::vector<std::vector<TupleBytes>> groups_;
-  std::size_t rows_ = 0;
+  std::mt19937_64 random_{3};
 };
 
-const LineitemPages& pages(std::size_t page_count) {
-  static const LineitemPages cached(64);
-  static const LineitemPages large(12'000);
+const TuplePages& pages(std::size_t page_count) {
+  static const TuplePages cached(64, lineitem_attributes(), LineitemRows());
+  static const TuplePages large(12'000, lineitem_attributes(), LineitemRows());
   return page_count <= 64 ? cached : large;
 }
 
@@ -100,7 +77,7 @@ ColumnTarget target(int attribute, Stage stage = 0) {
 }
 
 void decode_all(benchmark::State& state, const std::vector<ColumnTarget>& columns) {
-  const LineitemPages& input = pages(static_cast<std::size_t>(state.range(0)));
+  const TuplePages& input = pages(static_cast<std::size_t>(state.range(0)));
   PageDecoder decoder(lineitem_attributes(), columns);
   for (auto _ : state) {
     for (const auto& group : input.groups()) {
@@ -111,6 +88,7 @@ void decode_all(benchmark::State& state, const std::vector<ColumnTarget>& column
     }
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * input.rows()));
+  base::compare_with(state, base::memcpy_seconds(input.bytes()), "memcpy of the pages");
 }
 
 void BM_FirstColumn(benchmark::State& state) { decode_all(state, {target(1)}); }
@@ -130,7 +108,7 @@ void BM_AllColumns(benchmark::State& state) {
 
 /// TPC-H Q6: three filter columns, then one more column for the rows that are left.
 void BM_FilterThenOutput(benchmark::State& state) {
-  const LineitemPages& input = pages(static_cast<std::size_t>(state.range(0)));
+  const TuplePages& input = pages(static_cast<std::size_t>(state.range(0)));
   PageDecoder decoder(lineitem_attributes(), {target(5), target(7), target(11), target(6, 1)});
   std::vector<vector::RowIndex> selection;
   for (auto _ : state) {
@@ -146,6 +124,7 @@ void BM_FilterThenOutput(benchmark::State& state) {
     }
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * input.rows()));
+  base::compare_with(state, base::memcpy_seconds(input.bytes()), "memcpy of the pages");
 }
 
 #define SLUICE_PAGES Arg(64)->Arg(12'000)

@@ -1,0 +1,141 @@
+// A ring from a producer process to a consumer process, woken as in a query; and what a record
+// costs when both ends are one process.
+#include <algorithm>
+#include <benchmark/benchmark.h>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+#include "base/yardstick.h"
+#include "exchange/bench_processes.h"
+#include "exchange/doorbell.h"
+#include "exchange/ring.h"
+#include "exchange/test_ring.h"
+
+namespace sluice::exchange {
+namespace {
+
+constexpr base::Epoch kEpoch{1};
+constexpr std::size_t kRingBytes = std::size_t{64} << 10;  // MeshConfig's default
+constexpr SeatIndex kConsumer{0};
+constexpr SeatIndex kProducer{1};
+
+struct Board {
+  FutexPair latches;
+  BellLine bells[2];
+  PhysicalStream stream;
+  alignas(kRecordAlignment) std::byte bytes[kRingBytes];
+};
+
+// One end: a doorbell and how it waits. A bell that was taken means: look again before sleeping.
+class End {
+ public:
+  End(Board& board, SeatIndex self)
+      : waker_(board.latches, self), bell_({board.bells, 2}, self, waker_) {}
+  void ring(SeatIndex peer) { (void)bell_.ring(peer); }
+  void sleep() {
+    if (!bell_.take()) {
+      bell_.park();
+    }
+  }
+
+ private:
+  FutexPairWaker waker_;
+  Doorbell bell_;
+};
+
+// Records of `record_bytes` until one of a single byte, which ends it.
+void produce(Board& board, std::size_t record_bytes, std::uint64_t records) {
+  End end(board, kProducer);
+  RingWriter writer({&board.stream, board.bytes}, kEpoch);
+  const std::vector<std::byte> source(record_bytes, std::byte{1});
+  for (std::uint64_t i = 0; i <= records; ++i) {
+    const std::size_t bytes = i < records ? record_bytes : 1;
+    std::byte* payload = nullptr;
+    while (writer.reserve(bytes, payload) != RingSpace::kGranted) {
+      end.sleep();
+    }
+    std::memcpy(payload, source.data(), bytes);
+    writer.commit({RecordKind::kWhole, 1, static_cast<std::uint32_t>(bytes), 0});
+    end.ring(kConsumer);
+  }
+}
+
+std::uint64_t sum_of(std::span<const std::byte> payload) {
+  const auto* words = reinterpret_cast<const std::uint64_t*>(payload.data());
+  return std::accumulate(words, words + payload.size() / sizeof(std::uint64_t), std::uint64_t{0});
+}
+
+// Reads until the last record; returns the payload bytes read before it.
+std::uint64_t consume(Board& board) {
+  End end(board, kConsumer);
+  RingReader reader({&board.stream, board.bytes}, kEpoch);
+  std::uint64_t bytes = 0;
+  for (;;) {
+    RingRecord record;
+    while (!reader.lease(record)) {
+      end.sleep();
+    }
+    if (record.payload.size() == 1) {
+      return bytes;
+    }
+    benchmark::DoNotOptimize(sum_of(record.payload));
+    bytes += record.payload.size();
+    reader.release();
+    if (reader.take_wake()) {
+      end.ring(kProducer);
+    }
+  }
+}
+
+/// The bytes are copied in by one process and summed by the other.
+void two_processes(benchmark::State& state) {
+  constexpr std::uint64_t kRecords = 20'000;
+  const std::size_t record_bytes = ring_record_bytes_max(kRingBytes);
+  for (auto _ : state) {
+    state.PauseTiming();
+    SharedWithChild<Board> board;
+    state.ResumeTiming();
+    const BenchChild producer([&] { produce(*board.operator->(), record_bytes, kRecords); });
+    if (consume(*board.operator->()) != kRecords * record_bytes) {
+      state.SkipWithError("bytes were lost");
+      break;
+    }
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kRecords * record_bytes));
+  const double rings = static_cast<double>(kRecords * record_bytes) / kRingBytes;
+  base::compare_with(state, rings * base::memcpy_seconds(kRingBytes, base::YardstickClock::kWall),
+                     "memcpy of the same bytes, in pieces of the ring's size");
+}
+
+/// Reserve, commit, lease and release, without copying.
+void one_record(benchmark::State& state) {
+  TestRing ring(kRingBytes);
+  RingWriter writer(ring.memory(), kEpoch);
+  RingReader reader(ring.memory(), kEpoch);
+  for (auto _ : state) {
+    std::byte* payload = nullptr;
+    RingRecord record;
+    if (writer.reserve(64, payload) != RingSpace::kGranted) {
+      state.SkipWithError("a ring that is read is full");
+      break;
+    }
+    writer.commit({RecordKind::kWhole, 1, 64, 0});
+    if (!reader.lease(record)) {
+      state.SkipWithError("a record was lost");
+      break;
+    }
+    reader.release();
+  }
+  state.SetItemsProcessed(state.iterations());
+  base::compare_with(state, base::empty_loop_seconds(1'000'000) / 1e6,
+                     "one round of an empty loop");
+}
+
+BENCHMARK(two_processes)->UseRealTime()->Unit(benchmark::kNanosecond);
+BENCHMARK(one_record);
+
+}  // namespace
+}  // namespace sluice::exchange
+
+BENCHMARK_MAIN();
