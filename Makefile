@@ -13,7 +13,7 @@ PYTHON := .cache/venv/bin/python
 MODULE := $(BUILD)/sluice.so
 export PG_CONFIG
 
-.PHONY: all help configure install uninstall installcheck demo demo-stop demo-clean bench bench-clean \
+.PHONY: all help configure install uninstall installcheck demo demo-stop demo-clean bench bench-micro bench-clean microbenchmarks \
         check check-all format clean deps-build deps-demo deps-bench deps-check
 
 all: configure
@@ -26,6 +26,7 @@ help:
 	@echo "make demo         TPC-H with Sluice off and on, in an embedded cluster (SF=0.1)"
 	@echo "make demo-stop    stop the demo's server; make demo-clean removes its data"
 	@echo "make bench        TPC-H and db-benchmark against PostgreSQL, DuckDB, DataFusion (SF=1)"
+	@echo "make bench-micro  the microbenchmarks alone, each beside its physical yardstick"
 	@echo "make check        all quick tests; make check-all adds the long ones"
 	@echo "make format       clang-format over the sources"
 
@@ -56,9 +57,15 @@ demo-stop:
 demo-clean:
 	@tools/cluster.sh drop demo/run
 
-bench: deps-bench all
-	@$(PYTHON) bench/bench.py --directory bench/run --module $(MODULE) --sf $(SF) --rows $(ROWS) \
-	  --runs $(RUNS) --workers $(WORKERS)
+bench: deps-bench all microbenchmarks
+	@$(PYTHON) bench/bench.py --directory bench/run --module $(MODULE) --build $(BUILD) --sf $(SF) \
+	  --rows $(ROWS) --runs $(RUNS) --workers $(WORKERS)
+
+bench-micro: deps-bench microbenchmarks
+	@$(PYTHON) bench/micro.py --build $(BUILD)
+
+microbenchmarks: deps-bench configure
+	@cmake --build $(BUILD) --target microbenchmarks
 
 bench-clean:
 	@tools/cluster.sh drop bench/run

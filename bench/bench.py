@@ -16,11 +16,18 @@ sys.path.insert(0, str(ROOT / "demo"))
 import tpch  # noqa: E402  pylint: disable=wrong-import-position
 from tpch import say  # noqa: E402  pylint: disable=wrong-import-position
 
+import memory  # noqa: E402  pylint: disable=wrong-import-position
+import micro  # noqa: E402  pylint: disable=wrong-import-position
+import overhead  # noqa: E402  pylint: disable=wrong-import-position
 import report  # noqa: E402  pylint: disable=wrong-import-position
 import rivals  # noqa: E402  pylint: disable=wrong-import-position
+import scaling  # noqa: E402  pylint: disable=wrong-import-position
+import targets  # noqa: E402  pylint: disable=wrong-import-position
+from rivals import timed  # noqa: E402  pylint: disable=wrong-import-position
 import workloads  # noqa: E402  pylint: disable=wrong-import-position
 
 TIMEOUT_MS = 120_000
+PARTS = ("micro", "tpch", "db-benchmark", "scaling", "memory", "overhead")
 
 
 def parse_arguments():
@@ -31,7 +38,8 @@ def parse_arguments():
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the db-benchmark tables")
     parser.add_argument("--runs", type=int, default=5, help="timed runs of each query and rival")
     parser.add_argument("--workers", type=int, default=2, help="parallel workers beside the leader")
-    parser.add_argument("--only", choices=("tpch", "db-benchmark"), help="one workload")
+    parser.add_argument("--build", type=pathlib.Path, required=True, help="where the microbenchmarks are built")
+    parser.add_argument("--only", choices=PARTS, action="append", help="these parts; no page is written")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "docs/benchmarks")
     return parser.parse_args()
 
@@ -65,11 +73,13 @@ def same_rows(left, right):
 
 def verdict(truth, rows):
     """PostgreSQL's rows against the others': Sluice's to the last digit, in any order."""
+    if truth is None:
+        return "PostgreSQL gave no answer"
     wrong = []
     for name, other in rows.items():
-        if name == "Sluice" and sorted(map(repr, other)) != sorted(map(repr, truth)):
+        if name in ("Sluice", "parallel") and sorted(map(repr, other)) != sorted(map(repr, truth)):
             wrong.append(name)
-        elif name not in ("Sluice", "parallel") and not same_rows(truth, other):
+        elif name not in ("Sluice", "parallel", "serial") and not same_rows(truth, other):
             wrong.append(name)
     return f"{len(truth)}, equal" if not wrong else "differ: " + ", ".join(wrong)
 
@@ -88,12 +98,6 @@ def where(plan):
             if node.startswith("Custom Scan (Sluice)"):
                 return "Sluice"
     return "both"
-
-
-def timed(rival, query):
-    began = time.perf_counter()
-    rows = rival.rows(query)
-    return rows, (time.perf_counter() - began) * 1000
 
 
 def measure(engines, query, runs):
@@ -118,20 +122,24 @@ def run_workload(workload, arguments):
     engines = rivals.all_rivals(arguments.directory, workload, arguments.workers)
     names = [engine.name for engine in engines]
     sluice = next(engine for engine in engines if engine.name == "Sluice")
-    say(f"{'query':<18}" + "".join(f"{name:>12}" for name in names) + "   runs in, rows")
+    say(f"{'query':<34}" + "".join(f"{name:>12}" for name in names) + "   runs in, rows")
     results = []
-    for name, query in workload.queries().items():
+    for name, query in {**workload.queries(), **workload.named()}.items():
         rows, ms, failures = measure(engines, query, arguments.runs)
-        truth = rows["serial"] if "serial" in rows else rows["parallel"]
+        truth = rows.get("serial", rows.get("parallel"))
         row = {"query": name, "ms": ms, "runs_in": where(sluice.plan(query)),
                "verdict": verdict(truth, rows), "failures": failures}
         results.append(row)
-        say(f"{name:<18}" + "".join(f"{ms[n]:>12.1f}" if n in ms else f"{'-':>12}" for n in names) +
+        say(f"{name:<34}" + "".join(f"{ms[n]:>12.1f}" if n in ms else f"{'-':>12}" for n in names) +
             f"   {row['runs_in']}, {row['verdict']}")
         for rival, failure in failures.items():
-            say(f"{'':<18}{rival}: {failure}")
-    say("\n".join(report.summary(results)))
-    return {"name": workload.name, "names": names, "results": results}
+            say(f"{'':<34}{rival}: {failure}")
+    for engine in engines:
+        engine.close()
+    unnamed = [row for row in results if row["query"] not in workload.named()]
+    named = [row for row in results if row["query"] in workload.named()]
+    say("\n".join(report.summary(unnamed)))
+    return {"name": workload.name, "names": names, "results": unnamed, "named": named}
 
 
 def machine(arguments):
@@ -151,21 +159,61 @@ def machine(arguments):
             "command": f"SF={arguments.sf} ROWS={arguments.rows} RUNS={arguments.runs} make bench"}
 
 
+class Clock:
+    """Says how long each part took."""
+
+    def __init__(self):
+        self.began = time.monotonic()
+        self.parts = {}
+
+    def run(self, part, function, *arguments):
+        began = time.monotonic()
+        say(f"== {part}, after {began - self.began:.0f} s")
+        result = function(*arguments)
+        self.parts[part] = time.monotonic() - began
+        say(f"== {part} took {self.parts[part]:.0f} s")
+        return result
+
+
+def run_topics(arguments, clock, parts, workload):
+    """{key: (module, data)} of what is measured beside the workloads."""
+    few_runs = max(3, arguments.runs // 2)
+    directory = arguments.directory
+    calls = {"scaling": (scaling, scaling.measure, directory, workload, few_runs),
+             "memory": (memory, memory.measure, directory, workload, arguments.workers),
+             "overhead": (overhead, overhead.measure, directory, workload, arguments.workers, arguments.runs)}
+    topics = {}
+    for key, (module, function, *rest) in calls.items():
+        if key in parts:
+            workload.prepare(directory)
+            topics[key] = (module, clock.run(key, function, *rest))
+    return topics
+
+
 def main():
     arguments = parse_arguments()
+    parts = arguments.only or PARTS
+    clock = Clock()
+    topics = {"micro": (micro, clock.run("micro", micro.measure, arguments.build))} if "micro" in parts else {}
     say(f"== cluster in {arguments.directory}")
     start(arguments)
     chosen = [workloads.TpcH(arguments.directory, arguments.sf),
               workloads.DbBenchmark(arguments.directory, arguments.rows)]
-    done = {workload.key: run_workload(workload, arguments) for workload in chosen
-            if arguments.only in (None, workload.key)}
-    report.write(arguments.out, machine(arguments), done)
+    topics |= run_topics(arguments, clock, parts, chosen[0])
+    done = {workload.key: clock.run(workload.name, run_workload, workload, arguments)
+            for workload in chosen if workload.key in parts}
+    if arguments.only is None:
+        found = {**machine(arguments), "seconds": {part: round(took) for part, took in clock.parts.items()}}
+        judged = targets.judge(done, {key: data for key, (_, data) in topics.items()})
+        report.write(arguments.out, found, done, topics, judged)
+        say("\n".join(targets.table(judged)))
+        say(f"written to {os.path.relpath(arguments.out, ROOT)}")
     tpch.cluster("stop", arguments.directory)
-    say(f"written to {os.path.relpath(arguments.out, ROOT)}")
     wrong = [f"{workload['name']} {row['query']}" for workload in done.values()
-             for row in workload["results"] if "Sluice" in row["verdict"]]
+             for row in workload["results"] + workload["named"]
+             if "Sluice" in row["verdict"] or "Sluice" in row["failures"]]
     if wrong:
-        tpch.fail("Sluice's results differ: " + ", ".join(wrong))
+        tpch.fail("Sluice's results differ or are missing: " + ", ".join(wrong))
 
 
 if __name__ == "__main__":

@@ -2,20 +2,16 @@
 
 import json
 import math
-import statistics
+
+import targets
+from targets import geomean, ratios
 
 COLORS = {"serial": "#9aa0a6", "parallel": "#5f6368", "Sluice": "#1a73e8", "DuckDB": "#f9ab00",
           "DataFusion": "#e8710a"}
 
 
-def geomean(values):
-    return statistics.geometric_mean(values) if values else float("nan")
-
-
-def ratios(results, slower, faster):
-    """time(slower) / time(faster) of the queries that both have run."""
-    return [row["ms"][slower] / row["ms"][faster] for row in results
-            if row["ms"].get(slower) and row["ms"].get(faster)]
+def cell(ratio):
+    return f"{ratio[0]:.2f}" if ratio else "-"
 
 
 def table(results, names):
@@ -23,32 +19,26 @@ def table(results, names):
              "Sluice / DuckDB | runs in | rows |",
              "|---" + "|---:" * (len(names) + 2) + "|---|---|"]
     for row in results:
-        ms = row["ms"]
-        cells = [f"{ms[name]:.0f}" if ms.get(name) else "-" for name in names]
+        cells = [f"{row['ms'][name]:.0f}" if row["ms"].get(name) else "-" for name in names]
         lines.append(f"| {row['query']} | " + " | ".join(cells) +
-                     f" | {ms['parallel'] / ms['Sluice']:.2f} | " +
-                     (f"{ms['Sluice'] / ms['DuckDB']:.2f}" if ms.get("DuckDB") else "-") +
+                     f" | {cell(ratios([row], 'parallel', 'Sluice'))} | {cell(ratios([row], 'Sluice', 'DuckDB'))}"
                      f" | {row['runs_in']} | {row['verdict']} |")
     return lines
 
 
 def summary(results):
-    worst = min(results, key=lambda row: row["ms"]["parallel"] / row["ms"]["Sluice"])
-    return [
-        f"- geometric mean, PostgreSQL parallel / Sluice: **{geomean(ratios(results, 'parallel', 'Sluice')):.2f}**",
-        f"- geometric mean, PostgreSQL serial / Sluice: {geomean(ratios(results, 'serial', 'Sluice')):.2f}",
-        f"- geometric mean, Sluice / DuckDB: {geomean(ratios(results, 'Sluice', 'DuckDB')):.2f}",
-        f"- geometric mean, Sluice / DataFusion: {geomean(ratios(results, 'Sluice', 'DataFusion')):.2f}",
-        f"- worst query in `auto`: {worst['query']}, "
-        f"{worst['ms']['parallel'] / worst['ms']['Sluice']:.2f} of PostgreSQL parallel's speed",
-    ]
+    lines = [f"- geometric mean, {slower} / {faster}: {geomean(ratios(results, slower, faster)):.2f}"
+             for slower, faster in (("parallel", "Sluice"), ("serial", "Sluice"), ("Sluice", "DuckDB"),
+                                    ("Sluice", "DataFusion"))]
+    slowness, query = targets.worst(results)
+    return lines + [f"- worst query in `auto`: {query}, {slowness:.2f} times PostgreSQL parallel's time"]
 
 
 def svg(results, names, title):
     """Horizontal bars on a logarithmic scale, a group a query."""
     times = [value for row in results for value in row["ms"].values() if value]
     low, high = math.floor(math.log10(min(times))), math.ceil(math.log10(max(times)))
-    left, width, bar = 110, 620, 9
+    left, width, bar = 200, 620, 9
     group = bar * len(names) + 8
     height = 60 + group * len(results)
 
@@ -72,17 +62,29 @@ def svg(results, names, title):
     return "\n".join(parts + ["</svg>"]) + "\n"
 
 
-def write(folder, machine, workloads):
-    """`workloads`: {key: {"name", "names", "results"}}; a page over all, a plot and JSON of each."""
-    folder.mkdir(parents=True, exist_ok=True)
-    page = ["# Benchmarks", "", f"Made by `{machine['command']}` at commit {machine['commit']} on {machine['cpu']}, "
+def heading(machine):
+    return (f"Made by `{machine['command']}` at commit {machine['commit']} on {machine['cpu']}, "
             f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['server']}, {machine['duckdb']}, "
-            f"{machine['datafusion']}. Medians of {machine['runs']} interleaved warm runs; {machine['workers']} workers and the "
-            "leader; DuckDB on its own storage and DataFusion on Parquet with as many threads as there are cores for seats.", ""]
+            f"{machine['datafusion']}, in {sum(machine['seconds'].values()) / 60:.0f} minutes. Medians of "
+            f"{machine['runs']} interleaved warm runs; {machine['workers']} workers and the leader; DuckDB on its own "
+            "storage and DataFusion on Parquet with as many threads as there are cores for seats.")
+
+
+def write(folder, machine, workloads, topics, judged):
+    """`workloads`: {key: {"name", "names", "results", "named"}}; `topics`: {key: (module, data)}.
+    A page over all, JSON of each, a plot of each workload; `notes.md`, written by hand, is put in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = ["# Benchmarks", "", heading(machine), "", "## Targets", "", *targets.table(judged), ""]
+    notes = folder / "notes.md"
+    if notes.exists():
+        page += [notes.read_text().strip(), ""]
     for key, workload in workloads.items():
         results, names = workload["results"], workload["names"]
         (folder / f"{key}.json").write_text(json.dumps({"machine": machine, **workload}, indent=1) + "\n")
-        (folder / f"{key}.svg").write_text(svg(results, names, workload["name"]))
-        page += [f"## {workload['name']}", "", *summary(results), "", *table(results, names), "",
-                 f"![{workload['name']}]({key}.svg)", ""]
+        (folder / f"{key}.svg").write_text(svg(results + workload["named"], names, workload["name"]))
+        page += [f"## {workload['name']}", "", *summary(results), "",
+                 *table(results + workload["named"], names), "", f"![{workload['name']}]({key}.svg)", ""]
+    for key, (module, data) in topics.items():
+        (folder / f"{key}.json").write_text(json.dumps({"machine": machine, key: data}, indent=1) + "\n")
+        page += [f"## {module.TITLE}", "", *module.section(data, machine), ""]
     (folder / "README.md").write_text("\n".join(page))

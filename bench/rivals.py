@@ -1,8 +1,16 @@
 """The engines of a benchmark behind one interface: prepare a workload, run a query, return its rows."""
 
 import os
+import time
 
 import tpch
+
+
+def timed(rival, query):
+    """The rows, and the client's milliseconds until the last one."""
+    began = time.perf_counter()
+    rows = rival.rows(query)
+    return rows, (time.perf_counter() - began) * 1000
 
 
 class Postgres:
@@ -10,7 +18,8 @@ class Postgres:
 
     def __init__(self, name, directory, workload, **settings):
         self.name = name
-        self.cursor = tpch.connect(directory, workload.database, **settings).cursor()
+        self.connection = tpch.connect(directory, workload.database, **settings)
+        self.cursor = self.connection.cursor()
 
     def rows(self, query):
         self.cursor.execute(query)
@@ -19,6 +28,12 @@ class Postgres:
     def plan(self, query):
         self.cursor.execute("explain (costs off) " + query)
         return [line for (line,) in self.cursor.fetchall()]
+
+    def backend_pid(self):
+        return self.connection.info.backend_pid
+
+    def close(self):
+        self.connection.close()
 
 
 class DuckDb:
@@ -40,6 +55,9 @@ class DuckDb:
     def rows(self, query):
         return self.connection.execute(query).fetchall()
 
+    def close(self):
+        self.connection.close()
+
 
 class DataFusion:
     """DataFusion on the workload's Parquet files."""
@@ -59,6 +77,9 @@ class DataFusion:
             for column, values in zip(columns, batch.columns):
                 column.extend(values.to_pylist())
         return list(zip(*columns))
+
+    def close(self):
+        self.context = None
 
 
 def all_rivals(directory, workload, workers):

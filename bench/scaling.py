@@ -1,0 +1,52 @@
+"""Time over 0 to 8 workers: PostgreSQL and Sluice, each query in turn at every number of workers."""
+
+import statistics
+
+import tpch
+from rivals import Postgres, timed
+from tpch import say
+
+TITLE = "Scaling"
+WORKERS = (0, 1, 2, 4, 8)
+QUERIES = ("q03", "q06", "count of lineitem join orders")
+
+
+def measure(directory, workload, runs):
+    """[{"query", "workers", "PostgreSQL": ms, "Sluice": ms}], medians of interleaved runs."""
+    texts = {**workload.queries(), **workload.named()}
+    engines = {(name, workers): Postgres(name, directory, workload,
+                                         max_parallel_workers_per_gather=workers, **settings)
+               for workers in WORKERS
+               for name, settings in (("PostgreSQL", {}),
+                                      ("Sluice", {"session_preload_libraries": "sluice"}))}
+    points = []
+    for query in QUERIES:
+        times = {key: [] for key in engines}
+        answers = {repr(engine.rows(texts[query])) for engine in engines.values()}
+        if len(answers) != 1:
+            tpch.fail(f"{query} has {len(answers)} different answers over {WORKERS} workers")
+        for _ in range(runs):
+            for key, engine in engines.items():
+                times[key].append(timed(engine, texts[query])[1])
+        for workers in WORKERS:
+            point = {"query": query, "workers": workers}
+            point.update({name: statistics.median(times[name, workers])
+                          for name in ("PostgreSQL", "Sluice")})
+            points.append(point)
+            say(f"{query:<32}{workers:>2} workers{point['PostgreSQL']:>10.1f}{point['Sluice']:>10.1f}")
+    for engine in engines.values():
+        engine.close()
+    return points
+
+
+def section(points, machine):
+    lines = [f"Milliseconds with 0 to {WORKERS[-1]} workers allowed beside the leader, on {machine['cores']} "
+             "cores: beyond the cores a plan can at best stay as fast. `PG` is PostgreSQL's own plan, which "
+             "may take fewer workers than it is allowed.", "",
+             "| query | | " + " | ".join(map(str, WORKERS)) + " |",
+             "|---|---" + "|---:" * len(WORKERS) + "|"]
+    for query in QUERIES:
+        for name, label in (("PostgreSQL", "PG"), ("Sluice", "Sluice")):
+            cells = [f"{point[name]:.0f}" for point in points if point["query"] == query]
+            lines.append(f"| {query} | {label} | " + " | ".join(cells) + " |")
+    return lines
