@@ -4,6 +4,7 @@
 
 #include "pg/border/call.h"
 #include "pg/planner/decline.h"
+#include "pg/planner/distinct_estimate.h"
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/lower_plan.h"
 #include "pg/port/types.h"
@@ -175,6 +176,7 @@ class AggregateBuilder {
   std::vector<bool> distinct_calls_;             // by call
   bool distinct_ = false;                        // the aggregate at hand
   std::optional<std::uint32_t> distinct_input_;  // of all that have DISTINCT
+  const Node* distinct_terminal_ = nullptr;      // what that is, if it is a column
   std::vector<Pending> pending_;
 };
 
@@ -307,6 +309,10 @@ void AggregateBuilder::take_distinct(const Aggref* aggref, Recipe recipe, const 
   if (argument.scale.has_value()) {
     decline(Reason::kAggregate, "DISTINCT on a numeric whose scale differs from row to row");
   }
+  const auto* entry = static_cast<const TargetEntry*>(linitial(aggref->args));
+  if (IsA(entry->expr, Var)) {
+    distinct_terminal_ = scope_.find(reinterpret_cast<const Node*>(entry->expr))->terminal;
+  }
   const std::uint32_t input = add_input(argument.expr);
   if (distinct_input_.has_value() && *distinct_input_ != input) {
     decline(Reason::kAggregate, "DISTINCT on several arguments");
@@ -372,7 +378,9 @@ plan::PlanNode AggregateBuilder::aggregated(plan::PlanNode input, double rows) {
       parts.calls.push_back(call);
     }
   }
-  const double parts_rows = std::max(input.rows_estimated, rows);
+  const double values =
+      distinct_values(lowering_.statement, distinct_terminal_, input.rows_estimated);
+  const double parts_rows = std::max(std::min(input.rows_estimated, rows * values), rows);
   below.push_back(std::move(input));
   plan::PlanNode distinct = make_node(std::move(parts), std::move(below), parts_rows);
   below.clear();
