@@ -138,6 +138,7 @@ struct HashProbeOperator::Impl {
   base::Arena arena;
   ProbeScratch& scratch;
   std::vector<JoinedColumn> columns;
+  bool reads_build = false;  // some build column is loaded for matches
   std::vector<ColumnView> key_views;
   std::vector<ColumnView> joined_views;  // probe columns, then build columns
   std::vector<ColumnView> output_views;
@@ -187,6 +188,7 @@ HashProbeOperator::Impl::Impl(const plan::HashJoinSpec& spec_in,
   const auto types = physical_types_of(concatenate(probe_types, build_types));
   for (std::size_t c = 0; c < columns.size(); ++c) {
     columns[c].in_residual = in_residual[c];
+    reads_build |= c >= probe_columns && (columns[c].in_residual || columns[c].in_output);
     joined_views.push_back({types[c], false, nullptr, nullptr});
   }
   show_outputs();
@@ -195,7 +197,9 @@ HashProbeOperator::Impl::Impl(const plan::HashJoinSpec& spec_in,
 
 // Finds each row's first match. Of rows that come out without one, scratch.matched tells by row.
 void HashProbeOperator::Impl::look_up(const Batch& in) {
-  vector::hash_keys(in, spec.probe_keys, table.equalities(), scratch.hashes);
+  if (table.needs_hashes()) {
+    vector::hash_keys(in, spec.probe_keys, table.equalities(), scratch.hashes);
+  }
   std::copy_n(counted_rows(in), in.count(), scratch.rows);
   const std::uint32_t count =
       drop_null_keys(in, spec.probe_keys, scratch.rows, scratch.hashes, in.count());
@@ -209,6 +213,11 @@ void HashProbeOperator::Impl::look_up(const Batch& in) {
     scratch.rows[matches] = scratch.rows[i];
     scratch.heads[matches] = scratch.heads[i];
     matches += scratch.heads[i] != 0 ? 1 : 0;
+  }
+  if (reads_build && !table.needs_hashes()) {
+    for (std::uint32_t i = 0; i < matches; ++i) {
+      table.store().prefetch(scratch.heads[i]);  // the other index has had to look at the rows
+    }
   }
   cursor = 0;
   advanced = 0;

@@ -223,6 +223,37 @@ JoinCase foreign_key_join(RandomRows& random, std::size_t parents, std::size_t c
   return join;
 }
 
+// Dense integer keys are found by a direct index, the others by their hashes.
+TEST(HashJoin, DenseAndSparseKeysAreFoundAlike) {
+  RandomRows random(21);
+  for (const auto kind : {TypeKind::kInt16, TypeKind::kInt32, TypeKind::kInt64}) {
+    for (const std::int64_t step : {1, 5, 701}) {
+      for (const bool unique : {true, false}) {
+        JoinCase join;
+        join.spec.probe_keys = {0};
+        join.spec.build_keys = {0};
+        join.probe_types = {DataType::of(kind), DataType::of(TypeKind::kText)};
+        join.build_types = join.probe_types;
+        join.probe = random.rows(join.probe_types, 900, {.distinct = 40});
+        join.build = random.rows(join.build_types, unique ? 30 : 90, {.distinct = 25});
+        for (std::size_t i = 0; i < join.build.size(); ++i) {
+          Value& key = join.build[i][0];
+          key = key.null ? key
+                         : of(unique ? static_cast<std::int64_t>(i) * step : key.integer * step);
+        }
+        for (Row& row : join.probe) {
+          row[0].integer *= random.below(2) == 0 ? step : 1;
+        }
+        for (const JoinType type : kJoinTypes) {
+          join.spec.type = type;
+          join.output_all();
+          expect_join(join, random);
+        }
+      }
+    }
+  }
+}
+
 TEST(HashJoin, HandsProbeColumnsOnWithoutCopyWhereEachRowMatchesOnce) {
   RandomRows random(3);
   JoinCase join = foreign_key_join(random, 1000, 500);

@@ -72,6 +72,7 @@ JoinTable::JoinTable(const plan::HashJoinSpec& spec, const std::vector<plan::Dat
       all_columns_(first_columns(build_types.size())),
       store_(physical_types_of(build_types), budget),
       index_(store_, stored_keys(spec.build_keys, equalities_), budget),
+      direct_(budget),
       arena_(budget),
       scratch_(arena_.allocate_array<AppendScratch>(1).data()),
       keeps_null_keys_(plan::keeps_build(spec.type) && spec.type != plan::JoinType::kRightSemi) {
@@ -96,6 +97,8 @@ void JoinTable::finish() {
   store_.shrink();
   if (key_columns_.empty()) {
     chain_all();
+  } else if (key_columns_.size() == 1 && direct_.try_open(store_, key_columns_[0])) {
+    has_duplicates_ = direct_.enter_all(store_);
   } else if (rows() != 0) {
     index_.directory().open_for(rows());
     enter_all();
@@ -150,6 +153,8 @@ void JoinTable::find(const KeyBatch& keys, std::uint32_t* numbers,
                      FindScratch& scratch) const noexcept {
   if (key_columns_.empty()) {
     std::fill_n(numbers, keys.count, rows() == 0 ? 0U : 1U);
+  } else if (direct_.is_open()) {
+    direct_.find(keys.columns[0], keys.rows, keys.count, numbers);
   } else {
     index_.find(keys, numbers, scratch);
   }

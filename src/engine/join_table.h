@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "engine/direct_index.h"
 #include "engine/key_index.h"
 #include "engine/row_store.h"
 #include "plan/plan_spec.h"
@@ -38,6 +39,8 @@ class JoinTable {
     return equalities_;
   }
 
+  /// Whether find() looks at the keys' hashes.
+  [[nodiscard]] bool needs_hashes() const noexcept { return !direct_.is_open(); }
   /// Writes the first row of each key's chain, 0 where none matches. Shape: no key is NULL.
   void find(const KeyBatch& keys, std::uint32_t* numbers, FindScratch& scratch) const noexcept;
   [[nodiscard]] std::uint32_t next(std::uint32_t number) const noexcept {
@@ -58,6 +61,7 @@ class JoinTable {
   std::vector<std::uint32_t> all_columns_;
   RowStore store_;
   KeyIndex index_;
+  DirectIndex direct_;  // where it is open, the other one is not
   base::Arena arena_;
   AppendScratch* scratch_;
   bool keeps_null_keys_;

@@ -1,10 +1,8 @@
 #include "engine/runtime_filter.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/arena.h"
-#include "base/interrupt_poll.h"
 #include "engine/join_table.h"
 
 namespace sluice::engine {
@@ -23,7 +21,6 @@ constexpr std::uint32_t kBuildRowsMax = std::uint32_t{1} << 23;
 constexpr std::uint64_t kRangePerRowMax = 32;
 constexpr std::uint64_t kRangeFree = std::uint64_t{1} << 17;  // 16 kB, whatever the rows
 constexpr std::uint32_t kRowsPerWord = 5;
-constexpr std::uint32_t kRowsBetweenPolls = std::uint32_t{1} << 16;
 constexpr std::uint64_t kWordFactor = 0x9e3779b97f4a7c15ULL;
 
 constexpr std::uint64_t kJudgedRows = std::uint64_t{1} << 14;
@@ -31,50 +28,10 @@ constexpr std::uint64_t kRemovedShareMin = 16;  // one row in so many pays for t
 constexpr std::uint64_t kRestRowsFirst = std::uint64_t{1} << 18;
 constexpr std::uint64_t kRestRowsMax = std::uint64_t{1} << 24;
 
-bool is_integer(PhysicalType type) noexcept {
-  return type == PhysicalType::kInt8 || type == PhysicalType::kInt16 ||
-         type == PhysicalType::kInt32 || type == PhysicalType::kInt64;
-}
-
 // Three of the word's bits. Source: the class's.
 std::uint64_t bits_of(std::uint64_t hash) noexcept {
   return std::uint64_t{1} << (hash & 63) | std::uint64_t{1} << (hash >> 6 & 63) |
          std::uint64_t{1} << (hash >> 12 & 63);
-}
-
-template <typename T>
-std::uint64_t above(T value, std::int64_t least) noexcept {
-  return static_cast<std::uint64_t>(std::int64_t{value}) - static_cast<std::uint64_t>(least);
-}
-
-// Calls `visit` with the number of every row that has a value.
-template <typename Visit>
-void for_values(const JoinTable& table, std::size_t column, Visit visit) {
-  const RowStore& store = table.store();
-  const bool nullable = store.may_hold_null(column);
-  for (std::uint32_t number = 1; number <= table.rows(); ++number) {
-    if (number % kRowsBetweenPolls == 0) {
-      base::poll_interrupts();
-    }
-    if (!nullable || !store.is_null(number, column)) {
-      visit(number);
-    }
-  }
-}
-
-// Calls `visit` with a value of the type's width.
-template <typename Visit>
-void with_integer(PhysicalType type, Visit visit) {
-  switch (type) {
-    case PhysicalType::kInt8:
-      return visit(std::int8_t{});
-    case PhysicalType::kInt16:
-      return visit(std::int16_t{});
-    case PhysicalType::kInt32:
-      return visit(std::int32_t{});
-    default:
-      return visit(std::int64_t{});
-  }
 }
 
 std::uint32_t drop_nulls(const ColumnView& column, RowIndex* rows, std::uint32_t count) noexcept {
@@ -105,9 +62,10 @@ std::unique_ptr<RuntimeFilter> RuntimeFilter::make(const JoinTable& table, std::
 bool RuntimeFilter::fill(const JoinTable& table, std::size_t column, base::MemoryBudget& budget) {
   const std::uint64_t rows = table.rows();
   if (is_integer(type_)) {
-    with_integer(type_, [&]<typename T>(T) { find_range<T>(table, column); });
-    if (span_ < std::max(kRangeFree, rows * kRangePerRowMax)) {
-      if (!make_words(static_cast<std::size_t>(span_ / 64 + 1), budget)) {
+    with_integer(type_, [&]<typename T>(T) { range_ = integer_range<T>(table.store(), column); });
+    has_range_ = true;
+    if (range_.span < std::max(kRangeFree, rows * kRangePerRowMax)) {
+      if (!make_words(static_cast<std::size_t>(range_.span / 64 + 1), budget)) {
         return false;
       }
       exact_ = true;
@@ -132,24 +90,10 @@ bool RuntimeFilter::make_words(std::size_t count, base::MemoryBudget& budget) {
 }
 
 template <typename T>
-void RuntimeFilter::find_range(const JoinTable& table, std::size_t column) {
-  T least = std::numeric_limits<T>::max();
-  T greatest = std::numeric_limits<T>::min();
-  for_values(table, column, [&](std::uint32_t number) {
-    const T value = table.store().value<T>(number, column);
-    least = std::min(least, value);
-    greatest = std::max(greatest, value);
-  });
-  has_range_ = true;
-  least_ = least;
-  span_ = least <= greatest ? above(greatest, least_) : 0;  // no value: no bit will be set
-}
-
-template <typename T>
 void RuntimeFilter::fill_exact(const JoinTable& table, std::size_t column) {
   std::uint64_t* words = words_.data();
-  for_values(table, column, [&](std::uint32_t number) {
-    const std::uint64_t bit = above(table.store().value<T>(number, column), least_);
+  for_values(table.store(), column, [&](std::uint32_t number) {
+    const std::uint64_t bit = range_.offset(table.store().value<T>(number, column));
     words[bit / 64] |= std::uint64_t{1} << (bit % 64);
   });
 }
@@ -177,7 +121,7 @@ void RuntimeFilter::fill_bloom(const JoinTable& table, std::size_t column) {
     }
     count = 0;
   };
-  for_values(table, column, [&](std::uint32_t number) {
+  for_values(table.store(), column, [&](std::uint32_t number) {
     numbers[count++] = number;
     if (count == kBatchRowsMax) {
       add();
@@ -196,14 +140,14 @@ std::uint32_t RuntimeFilter::keep_in_range(const ColumnView& column, RowIndex* r
     for (std::uint32_t i = 0; i < count; ++i) {
       const RowIndex row = rows[i];
       rows[kept] = row;
-      kept += above(values[row], least_) <= span_ ? 1 : 0;
+      kept += range_.offset(values[row]) <= range_.span ? 1 : 0;
     }
     return kept;
   }
   for (std::uint32_t i = 0; i < count; ++i) {
     const RowIndex row = rows[i];
-    const std::uint64_t bit = above(values[row], least_);
-    const bool in_range = bit <= span_;
+    const std::uint64_t bit = range_.offset(values[row]);
+    const bool in_range = bit <= range_.span;
     const std::uint64_t word = words[in_range ? bit / 64 : 0];
     rows[kept] = row;
     kept += (in_range ? 1U : 0U) & static_cast<std::uint32_t>(word >> (bit % 64));

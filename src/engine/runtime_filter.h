@@ -8,6 +8,7 @@
 
 #include "base/memory_budget.h"
 #include "engine/budgeted_array.h"
+#include "engine/integer_range.h"
 #include "engine/node_counters.h"
 #include "vector/batch.h"
 #include "vector/hash.h"
@@ -43,8 +44,6 @@ class RuntimeFilter {
   [[nodiscard]] bool fill(const JoinTable& table, std::size_t key, base::MemoryBudget& budget);
   [[nodiscard]] bool make_words(std::size_t count, base::MemoryBudget& budget);
   template <typename T>
-  void find_range(const JoinTable& table, std::size_t column);
-  template <typename T>
   void fill_exact(const JoinTable& table, std::size_t column);
   void fill_bloom(const JoinTable& table, std::size_t column);
   template <typename T>
@@ -63,8 +62,7 @@ class RuntimeFilter {
   vector::KeyEquality equality_;
   bool exact_ = false;
   bool has_range_ = false;  // integers
-  std::int64_t least_ = 0;  // of the values
-  std::uint64_t span_ = 0;  // the greatest minus the least
+  IntegerRange range_;
   BudgetedArray<std::uint64_t> words_;
 };
 

@@ -39,6 +39,15 @@ bool build_rows_only_match(JoinType type) noexcept {
   }
 }
 
+/// To read a large build side again for a filter is worth it only where probe rows are expected to
+/// go.
+bool is_worth_it(const PlanNode& join) noexcept {
+  constexpr double kBuildRowsAlways = 65536;
+  constexpr double kMatchingShareMax = 0.9;
+  return join.inputs[1].rows_estimated <= kBuildRowsAlways ||
+         join.rows_estimated < kMatchingShareMax * join.inputs[0].rows_estimated;
+}
+
 /// Follows a column of a join's probe side to the scans that it comes from.
 class Tracer {
  public:
@@ -97,7 +106,7 @@ void collect(const PlanNode& node, std::vector<RuntimeFilterSpec>& result) {
     return;
   }
   const auto* join = node.as<HashJoinSpec>();
-  if (join != nullptr && drops_unmatched_probe_rows(join->type)) {
+  if (join != nullptr && drops_unmatched_probe_rows(join->type) && is_worth_it(node)) {
     for (std::uint32_t key = 0; key < join->probe_keys.size(); ++key) {
       Tracer({&node, key, nullptr, 0}, result).trace(node.inputs[0], join->probe_keys[key]);
     }

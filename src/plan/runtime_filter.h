@@ -21,6 +21,7 @@ struct RuntimeFilterSpec {
 
 /// The runtime filters within one fragment: `root` is the root of the plan or the input of an
 /// exchange, and exchanges below it are not crossed. The result points into `root`.
+/// Large build sides that nearly every probe row is expected to match are left out.
 /// Nothing that may raise lies between a filter's scan and its join, so that the same errors come.
 /// Source: docs/decisions/0009-runtime-filters.md
 [[nodiscard]] std::vector<RuntimeFilterSpec> runtime_filters(const PlanNode& root);

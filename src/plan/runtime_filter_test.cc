@@ -83,5 +83,16 @@ TEST(RuntimeFilter, NothingThatMayRaiseIsLeftOut) {
             Texts{"t (b = c)"});
 }
 
+TEST(RuntimeFilter, LargeBuildSideThatEveryRowMatchesIsLeftOut) {
+  const auto filters = [](double build_rows, double joined_rows) {
+    PlanNode probe = build_scan("t", {{"a", kInt4}}, 1e6);
+    PlanNode build = build_scan("u", {{"c", kInt4}}, build_rows);
+    return filters_of(build_join(std::move(probe), std::move(build), {{0}, {0}}, {0}, joined_rows));
+  };
+  EXPECT_TRUE(filters(5e5, 1e6).empty());
+  EXPECT_EQ(filters(5e5, 5e5), Texts{"t (a = c)"});
+  EXPECT_EQ(filters(5e4, 1e6), Texts{"t (a = c)"});
+}
+
 }  // namespace
 }  // namespace sluice::plan
