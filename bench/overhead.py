@@ -13,7 +13,7 @@ from tpch import say
 TITLE = "Overheads"
 DATABASE = "bench_small"
 ROUNDS = 200          # of the launch and planning measurements
-OLTP_ROUNDS = 10      # pairs of pgbench runs
+OLTP_ROUNDS = 16      # pairs of pgbench runs
 OLTP_SECONDS = 1
 TRIVIAL = "select count(*) from trivial"
 PREPARE = ("create table if not exists trivial as select i from generate_series(1, 1000) i",

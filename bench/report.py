@@ -87,4 +87,7 @@ def write(folder, machine, workloads, topics, judged):
     for key, (module, data) in topics.items():
         (folder / f"{key}.json").write_text(json.dumps({"machine": machine, key: data}, indent=1) + "\n")
         page += [f"## {module.TITLE}", "", *module.section(data, machine), ""]
+        if hasattr(module, "plot"):
+            (folder / f"{key}.svg").write_text(module.plot(data))
+            page += [f"![{module.TITLE}]({key}.svg)", ""]
     (folder / "README.md").write_text("\n".join(page))

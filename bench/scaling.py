@@ -50,3 +50,28 @@ def section(points, machine):
             cells = [f"{point[name]:.0f}" for point in points if point["query"] == query]
             lines.append(f"| {query} | {label} | " + " | ".join(cells) + " |")
     return lines
+
+
+def plot(points):
+    """Time over workers, a line a query and engine, on a scale from zero."""
+    left, top, width, height = 60, 30, 480, 260
+    highest = max(max(point["PostgreSQL"], point["Sluice"]) for point in points)
+
+    def place(workers, ms):
+        return f"{left + width * workers / WORKERS[-1]:.1f},{top + height * (1 - ms / highest):.1f}"
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 300}" height="{top + height + 40}" '
+             'font-family="sans-serif" font-size="11">',
+             '<text x="8" y="18" font-size="14">ms by workers; dashed: PostgreSQL, solid: Sluice</text>',
+             f'<path d="M{left},{top}v{height}h{width}" fill="none" stroke="#888"/>',
+             f'<text x="8" y="{top + 8}">{highest:.0f}</text><text x="8" y="{top + height}">0</text>']
+    parts += [f'<text x="{left + width * workers / WORKERS[-1] - 3}" y="{top + height + 16}">{workers}</text>'
+              for workers in WORKERS]
+    for query, color in zip(QUERIES, ("#1a73e8", "#e8710a", "#188038")):
+        own = [point for point in points if point["query"] == query]
+        for name, dash in (("PostgreSQL", "5 4"), ("Sluice", "none")):
+            line = " ".join(place(point["workers"], point[name]) for point in own)
+            parts.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2" '
+                         f'stroke-dasharray="{dash}"/>')
+        y = top + 14 + 18 * QUERIES.index(query)
+        parts.append(f'<text x="{left + width + 16}" y="{y}" fill="{color}">{query}</text>')
+    return "\n".join(parts + ["</svg>"]) + "\n"
