@@ -1,6 +1,5 @@
 // Grouping rows of an int8 key and a decimal by the number of groups, beside copying the rows and
 // one random read a row from a table of the groups' size.
-#include <algorithm>
 #include <benchmark/benchmark.h>
 
 #include "base/yardstick.h"

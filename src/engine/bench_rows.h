@@ -1,6 +1,7 @@
 // For benchmarks: batches of integer columns, made by a rule.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>

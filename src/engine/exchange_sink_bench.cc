@@ -1,6 +1,5 @@
 // Partitioning: rows of three int8 columns scattered by key into the rings of the seats, which are
 // emptied without being looked at; beside copying the same rows once.
-#include <algorithm>
 #include <benchmark/benchmark.h>
 
 #include "base/yardstick.h"

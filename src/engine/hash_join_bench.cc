@@ -1,5 +1,4 @@
 // Building and probing a join's table of one int8 key and one int8 payload, by its size.
-#include <algorithm>
 #include <benchmark/benchmark.h>
 
 #include "base/yardstick.h"

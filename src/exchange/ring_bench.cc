@@ -1,6 +1,5 @@
 // A ring from a producer process to a consumer process, woken as in a query; and what a record
 // costs when both ends are one process.
-#include <algorithm>
 #include <benchmark/benchmark.h>
 #include <cstring>
 #include <numeric>
