@@ -272,6 +272,39 @@ TEST(Aggregate, GroupsByRandomKeyListsAgreeWithReference) {
   }
 }
 
+TEST(Aggregate, RowsInTheOrderOfTheirKeysAgreeWithReference) {
+  for (std::uint32_t key = 0; key < all_types().size(); ++key) {
+    RandomRows random(key + 50);
+    Rows rows;
+    for (int run = 0; run < 900; ++run) {
+      const Rows once = random.rows(all_types(), 1, {.distinct = 400, .special = 0.1});
+      const auto repeats = static_cast<std::size_t>(random.below(7)) + 1;
+      rows.insert(rows.end(), repeats, once[0]);
+    }
+    for (const std::uint32_t second : {key, 9U}) {
+      expect_aggregate({AggregatePhase::kSingle, {key, second}, all_calls(all_types())},
+                       all_types(), rows, random);
+    }
+  }
+}
+
+// The hash of a NULL is that of this number.
+TEST(Aggregate, NeighboursOfOneHashStayApart) {
+  constexpr std::int64_t kHashesLikeNull = 0x6e756c6c6e756c6c;
+  RandomRows random(5);
+  const Types types = {DataType::of(TypeKind::kInt64)};
+  Rows rows;
+  for (int i = 0; i < 100; ++i) {
+    rows.push_back({i % 2 == 0 ? null_value() : of(kHashesLikeNull)});
+  }
+  const plan::AggregateSpec spec{
+      AggregatePhase::kSingle,
+      {0},
+      {{AggregateFunction::kCountStar, 0, DataType::of(TypeKind::kInt64)}}};
+  EXPECT_EQ(run_aggregate(spec, types, rows, random).size(), 2U);
+  expect_aggregate(spec, types, rows, random);
+}
+
 TEST(Aggregate, ShortStringKeysThatGrowLongerStayApart) {
   RandomRows random(4);
   const Types types = {DataType::of(TypeKind::kBpchar), DataType::of(TypeKind::kBpchar),

@@ -80,15 +80,46 @@ void GroupTable::look_up(const Batch& batch) {
   for (std::size_t k = 0; k < key_columns_.size(); ++k) {
     key_views_[k] = batch.column(key_columns_[k]);
   }
-  const RowIndex* rows = counted_rows(batch);
   vector::hash_keys(batch, key_columns_, equalities_, scratch_->hashes);
-  index_.find({key_views_, rows, scratch_->hashes, batch.count()}, scratch_->numbers,
+  const std::uint32_t runs = find_runs(batch);
+  index_.find({key_views_, scratch_->run_rows, scratch_->hashes, runs}, scratch_->run_numbers,
               scratch_->find);
-  for (std::uint32_t i = 0; i < batch.count(); ++i) {
-    if (scratch_->numbers[i] == 0) {
-      scratch_->numbers[i] = enter(batch, rows[i], table_hash(scratch_->hashes[i]));
+  for (std::uint32_t run = 0; run < runs; ++run) {
+    if (scratch_->run_numbers[run] == 0) {
+      scratch_->run_numbers[run] =
+          enter(batch, scratch_->run_rows[run], table_hash(scratch_->hashes[run]));
     }
   }
+  for (std::uint32_t i = 0; i < batch.count(); ++i) {
+    scratch_->numbers[i] = scratch_->run_numbers[scratch_->runs[i]];
+  }
+}
+
+/// Compacts scratch_->hashes to those of the runs. In a table that lies in the order of its key, a
+/// new key would otherwise be missed, and looked up again, with each of its rows.
+std::uint32_t GroupTable::find_runs(const Batch& batch) noexcept {
+  const RowIndex* rows = counted_rows(batch);
+  std::uint64_t* hashes = scratch_->hashes;
+  scratch_->run_rows[0] = rows[0];
+  scratch_->runs[0] = 0;
+  std::uint32_t last = 0;  // run
+  for (std::uint32_t i = 1; i < batch.count(); ++i) {
+    const bool repeats = hashes[i] == hashes[last] && keys_equal(rows[i], scratch_->run_rows[last]);
+    last += repeats ? 0 : 1;
+    hashes[last] = hashes[i];
+    scratch_->run_rows[last] = repeats ? scratch_->run_rows[last] : rows[i];
+    scratch_->runs[i] = static_cast<RowIndex>(last);
+  }
+  return last + 1;
+}
+
+bool GroupTable::keys_equal(RowIndex left, RowIndex right) const noexcept {
+  for (std::size_t k = 0; k < key_views_.size(); ++k) {
+    if (!vector::values_equal(key_views_[k], left, key_views_[k], right, equalities_[k])) {
+      return false;
+    }
+  }
+  return true;
 }
 
 std::uint32_t GroupTable::enter(const Batch& batch, RowIndex row, std::uint32_t hash) {

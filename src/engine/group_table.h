@@ -34,7 +34,13 @@ class GroupTable {
     std::uint32_t numbers[vector::kBatchRowsMax];
     vector::RowIndex misses[vector::kBatchRowsMax];  // indexes of counted rows
     vector::RowIndex rows[vector::kBatchRowsMax];
+    vector::RowIndex runs[vector::kBatchRowsMax];      // by counted row: its run
+    vector::RowIndex run_rows[vector::kBatchRowsMax];  // the first row of each run
+    std::uint32_t run_numbers[vector::kBatchRowsMax];  // what is found for it
   };
+  // Finds out which counted rows repeat the key of the one before; returns how many runs there are.
+  [[nodiscard]] std::uint32_t find_runs(const vector::Batch& batch) noexcept;
+  [[nodiscard]] bool keys_equal(vector::RowIndex left, vector::RowIndex right) const noexcept;
   // Writes scratch_->numbers.
   void look_up(const vector::Batch& batch);
   [[nodiscard]] std::uint32_t enter(const vector::Batch& batch, vector::RowIndex row,
