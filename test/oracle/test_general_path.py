@@ -101,6 +101,38 @@ def test_explain_names_the_function(tables):
     assert "upper(word)" in plan and "operator %(id)" in plan, plan
 
 
+PREPARED = (("word like $1", "text", ("'word%'", "'%7'", "null")), ("id % $1 = 1", "int", ("3", "100", "null")),
+            ("date_trunc($1, moment) = timestamp '2024-02-01'", "text", ("'month'", "'year'")),
+            ("word ~ $1 and upper(word) <> $1", "text", ("'^w'", "'9$'")),
+            ("number between $1 and $1 % 7 + id / $1", "int", ("5", "11")),
+            ("length(word) > (select max(number) from facts_of_all_kinds where id < 20) + id % $1", "int", ("4",)))
+
+
+@pytest.mark.parametrize("condition, kind, values", PREPARED)
+def test_parameters_of_generic_plans(tables, condition, kind, values):
+    tables.execute("set plan_cache_mode = force_generic_plan")
+    tables.execute(f"prepare chosen({kind}) as select count(*), sum(id) from facts_of_all_kinds where {condition}")
+    for value in values:
+        execute = f"execute chosen({value})"
+        tables.execute("discard plans")
+        expected = tables.outcome(execute, "off")
+        assert expected[0] == "rows"
+        for workers in (0, 2):
+            tables.execute("discard plans")
+            assert tables.is_taken(execute, workers)
+            assert tables.outcome(execute, "force", workers) == expected
+    tables.execute("deallocate chosen; reset plan_cache_mode")
+
+
+def test_parameter_that_is_an_error_for_no_row_is_none(tables):
+    tables.execute("set plan_cache_mode = force_generic_plan")
+    tables.execute("prepare divided(int) as select count(*) from facts_of_all_kinds where id < 0 and id / $1 = 3")
+    for workers in (0, 2):
+        tables.execute("discard plans")
+        assert tables.outcome("execute divided(0)", "force", workers)[0] == "rows"
+    tables.execute("deallocate divided; reset plan_cache_mode")
+
+
 def test_prepared_plan_runs_again(tables):
     tables.execute("prepare counted as select upper(word), count(*) from facts_of_all_kinds group by 1 "
                    "having count(*) > 2")

@@ -44,6 +44,14 @@ def test_scans_joins_and_aggregates_are_in_one_custom_scan(tpch_session, name, w
     assert sum("Custom Scan" in line for line in plan) == 1 + subqueries, "\n".join(plan)
 
 
+def test_subquery_used_twice_is_inside_for_itself(tpch_session):
+    """Q15 reads the sums of lineitem twice: PostgreSQL keeps them, Sluice computes them."""
+    plan = [line.strip() for line in tpch_session.plan(tpch.queries()["q15"], 2)]
+    at = plan.index("CTE revenue")
+    assert plan[at + 1] == "->  Custom Scan (Sluice)", "\n".join(plan)
+    assert sum("Seq Scan on lineitem" in line for line in plan) == 1, "\n".join(plan)
+
+
 @pytest.mark.parametrize("name", JOINS_INSIDE)
 @pytest.mark.parametrize("workers", (2, 4))
 def test_rows_cross_redistribute_or_broadcast_streams(tpch_session, name, workers):

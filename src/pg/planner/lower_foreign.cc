@@ -20,31 +20,53 @@ namespace {
 using plan::DataType;
 using plan::TypeKind;
 
-/// True as soon as a part needs more than the values of its leaves: a parameter, a subquery, a
-/// plan's state. `context` counts the CASEs around that have a value of their own. Runs in: call().
+/// Declared without a prototype; the functions call back with (Node*, void*).
+template <typename Result>
+auto unprototyped(Result (*callback)(Node*, void*)) {
+  return reinterpret_cast<Result (*)()>(reinterpret_cast<void (*)()>(callback));
+}
+
+/// What an expression takes from outside of it.
+struct Inputs {
+  const Bitmapset* init_plan_params;
+  List* leaves = NIL;  // Vars, Aggrefs and Params, each once
+  bool reads_rows = false;
+  int cases_with_value = 0;  // around the part at hand
+};
+
+/// Gathers the leaves; true as soon as a part needs more than values: a subquery, a plan's state.
+/// Runs in: call(); a C callback of expression_tree_walker.
 bool needs_more_walker(Node* node, void* context) {
   if (node == nullptr) {
     return false;
   }
-  // Declared without a prototype; calls back with (Node*, void*).
-  auto* walker = reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(needs_more_walker));
-  auto* cases = static_cast<int*>(context);
+  auto* inputs = static_cast<Inputs*>(context);
   switch (nodeTag(node)) {
-    case T_Var:
-    case T_Aggref:
     case T_Const:
       return false;
+    case T_Var:
+    case T_Aggref:
+      inputs->leaves = list_append_unique(inputs->leaves, node);
+      inputs->reads_rows = true;
+      return false;
+    case T_Param: {
+      const auto* param = reinterpret_cast<const Param*>(node);
+      inputs->leaves = list_append_unique(inputs->leaves, node);
+      return param->paramkind != PARAM_EXTERN &&
+             (param->paramkind != PARAM_EXEC ||
+              !bms_is_member(param->paramid, inputs->init_plan_params));
+    }
     case T_CaseTestExpr:
-      return *cases == 0;
+      return inputs->cases_with_value == 0;
     case T_CaseExpr: {
       auto* choice = reinterpret_cast<CaseExpr*>(node);
       if (needs_more_walker(reinterpret_cast<Node*>(choice->arg), context)) {
         return true;
       }
-      *cases += choice->arg != nullptr ? 1 : 0;
+      inputs->cases_with_value += choice->arg != nullptr ? 1 : 0;
       const bool more = needs_more_walker(reinterpret_cast<Node*>(choice->args), context) ||
                         needs_more_walker(reinterpret_cast<Node*>(choice->defresult), context);
-      *cases -= choice->arg != nullptr ? 1 : 0;
+      inputs->cases_with_value -= choice->arg != nullptr ? 1 : 0;
       return more;
     }
     case T_CaseWhen: {
@@ -66,21 +88,48 @@ bool needs_more_walker(Node* node, void* context) {
     case T_CoalesceExpr:
     case T_MinMaxExpr:
     case T_ArrayExpr:
-      return expression_tree_walker(node, walker, context);
+      return expression_tree_walker(node, unprototyped(needs_more_walker), context);
     default:
       return true;
   }
 }
 
-/// Whether any seat can evaluate `expr` from the values of its leaves alone.
-bool can_be_foreign(Node* expr) {
-  const bool plain = call([expr] {
-    int cases = 0;
-    return !IsA(expr, Var) && !IsA(expr, Aggref) && !IsA(expr, Const) &&
-           !needs_more_walker(expr, &cases) && !contain_volatile_functions(expr) &&
-           !expression_returns_set(expr);
+/// Leaf i of the list in `context` becomes PARAM_EXTERN i + 1. Runs in: call(); a C callback of
+/// expression_tree_mutator.
+Node* as_params(Node* node, void* context) {
+  if (node == nullptr) {
+    return nullptr;
+  }
+  if (!IsA(node, Var) && !IsA(node, Aggref) && !IsA(node, Param)) {
+    return expression_tree_mutator(node, unprototyped(as_params), context);
+  }
+  const auto* leaves = static_cast<const List*>(context);
+  auto* param = makeNode(Param);
+  param->paramkind = PARAM_EXTERN;
+  for (int i = 0; i < list_length(leaves); ++i) {
+    if (equal(list_nth(leaves, i), node)) {
+      param->paramid = i + 1;
+    }
+  }
+  param->paramtype = exprType(node);
+  param->paramtypmod = exprTypmod(node);
+  param->paramcollid = exprCollation(node);
+  param->location = -1;
+  return reinterpret_cast<Node*>(param);
+}
+
+/// The leaves of `expr`, if any seat can evaluate it from their values alone and it reads rows;
+/// else NIL.
+List* leaves_of_foreign(Node* expr, const Bitmapset* init_plan_params) {
+  if (IsA(expr, Var) || IsA(expr, Aggref) || !calls_built_ins_only(expr)) {
+    return NIL;
+  }
+  return call([expr, init_plan_params] {
+    Inputs inputs{init_plan_params};
+    const bool plain = !needs_more_walker(expr, &inputs) && inputs.reads_rows &&
+                       !contain_volatile_functions(expr) && !expression_returns_set(expr);
+    return plain ? inputs.leaves : NIL;
   });
-  return plain && calls_built_ins_only(expr);
 }
 
 /// For EXPLAIN.
@@ -98,46 +147,27 @@ std::string name_of(Node* expr) {
   return name == nullptr ? "function" : name;
 }
 
-Node* param_for(Node* leaf, int number) {
-  return call([leaf, number] {
-    auto* param = makeNode(Param);
-    param->paramkind = PARAM_EXTERN;
-    param->paramid = number;
-    param->paramtype = exprType(leaf);
-    param->paramtypmod = exprTypmod(leaf);
-    param->paramcollid = exprCollation(leaf);
-    param->location = -1;
-    return reinterpret_cast<Node*>(param);
-  });
-}
-
 }  // namespace
 
 /// `expr` as a call into PostgreSQL; nothing where it needs more than values that columns can hold.
 /// Functions that are not built in may run statements of their own in the middle of the run.
 std::optional<Value> ExprLowering::lower_foreign(Node* expr) {
-  if (!can_be_foreign(expr)) {
-    return std::nullopt;
-  }
+  List* const leaves = leaves_of_foreign(expr, lowering_.statement.init_plan_params);
   const auto type = data_type_of_expr(expr);
-  std::vector<Node*> leaves;
-  collect_leaves(expr, leaves);
-  if (!type.has_value() || leaves.empty()) {
+  if (leaves == NIL || !type.has_value()) {
     return std::nullopt;
   }
   std::vector<plan::Expr> args(1);
-  std::vector<LeafReplacement> replacements;
   try {
-    for (Node* leaf : leaves) {
-      args.push_back(lower_fixed(leaf));
-      replacements.push_back({leaf, param_for(leaf, static_cast<int>(args.size()) - 1)});
+    for (int i = 0; i < list_length(leaves); ++i) {
+      args.push_back(lower_fixed(static_cast<Node*>(list_nth(leaves, i))));
     }
   } catch (const Declined&) {
     return std::nullopt;
   }
-  args.front() =
-      plan::Expr::make_bytes(foreign_definition(name_of(expr), replace_leaves(expr, replacements)),
-                             DataType::of(TypeKind::kText));
+  Node* const body = call([expr, leaves] { return as_params(expr, leaves); });
+  args.front() = plan::Expr::make_bytes(foreign_definition(name_of(expr), body),
+                                        DataType::of(TypeKind::kText));
   if (type->kind == TypeKind::kDecimal) {
     note_abandon("numeric computed by PostgreSQL");
   }
