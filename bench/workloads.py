@@ -11,10 +11,11 @@ import tpch
 from tpch import ROOT, say
 
 
+# count(quantity) and not count(*): PostgreSQL leaves out a sum that nobody reads.
 NAMED_QUERIES = {
     "count of lineitem join orders": "select count(*) from lineitem join orders on l_orderkey = o_orderkey",
     "groups of lineitem by l_orderkey":
-        "select count(*) from (select l_orderkey, sum(l_quantity) from lineitem group by 1) groups",
+        "select count(quantity) from (select l_orderkey, sum(l_quantity) as quantity from lineitem group by 1) groups",
 }
 
 
