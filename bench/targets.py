@@ -4,7 +4,7 @@ import math
 import statistics
 
 DECODE = "BM_Columns5To11/12000"
-RING = "two_processes/real_time"
+RING = "two_processes/ring_bytes:262144/real_time"
 
 
 def geomean(values):
@@ -59,7 +59,7 @@ def judge(workloads, topics):
         (f"worst query in `auto` ({slowest_query}), Sluice's time over PostgreSQL's", 1.05, False, slowest, "x"),
         ("launch of a trivial parallel query, more than PostgreSQL's", 1, False,
          launch["Sluice"] - launch["PostgreSQL"], "ms"),
-        ("ring between two processes, share of in-cache memcpy bandwidth", 40, True,
+        ("ring of 256 KB between two processes, share of in-cache memcpy bandwidth", 40, True,
          100 / micro_row(topics, "ring", RING)["ratio"], "%"),
     ]
     judged += [(f"pgbench -S -M {mode}, time more with the library loaded", 1, False, 100 * (row["ratio"] - 1), "%")

@@ -1,5 +1,6 @@
 // A ring from a producer process to a consumer process, woken as in a query; and what a record
 // costs when both ends are one process.
+#include <algorithm>
 #include <benchmark/benchmark.h>
 #include <cstring>
 #include <numeric>
@@ -16,6 +17,8 @@ namespace {
 
 constexpr base::Epoch kEpoch{1};
 constexpr std::size_t kRingBytes = std::size_t{64} << 10;  // MeshConfig's default
+constexpr std::size_t kRecordBytesMax = std::size_t{32} << 10;
+constexpr std::size_t kRingBytesMost = std::size_t{1} << 20;
 constexpr SeatIndex kConsumer{0};
 constexpr SeatIndex kProducer{1};
 
@@ -23,7 +26,9 @@ struct Board {
   FutexPair latches;
   BellLine bells[2];
   PhysicalStream stream;
-  alignas(kRecordAlignment) std::byte bytes[kRingBytes];
+  alignas(kRecordAlignment) std::byte bytes[kRingBytesMost];
+
+  [[nodiscard]] RingMemory ring(std::size_t ring_bytes) { return {&stream, {bytes, ring_bytes}}; }
 };
 
 // One end: a doorbell and how it waits. A bell that was taken means: look again before sleeping.
@@ -44,9 +49,9 @@ class End {
 };
 
 // Records of `record_bytes` until one of a single byte, which ends it.
-void produce(Board& board, std::size_t record_bytes, std::uint64_t records) {
+void produce(Board& board, RingMemory ring, std::size_t record_bytes, std::uint64_t records) {
   End end(board, kProducer);
-  RingWriter writer({&board.stream, board.bytes}, kEpoch);
+  RingWriter writer(ring, kEpoch);
   const std::vector<std::byte> source(record_bytes, std::byte{1});
   for (std::uint64_t i = 0; i <= records; ++i) {
     const std::size_t bytes = i < records ? record_bytes : 1;
@@ -66,9 +71,9 @@ std::uint64_t sum_of(std::span<const std::byte> payload) {
 }
 
 // Reads until the last record; returns the payload bytes read before it.
-std::uint64_t consume(Board& board) {
+std::uint64_t consume(Board& board, RingMemory ring) {
   End end(board, kConsumer);
-  RingReader reader({&board.stream, board.bytes}, kEpoch);
+  RingReader reader(ring, kEpoch);
   std::uint64_t bytes = 0;
   for (;;) {
     RingRecord record;
@@ -90,20 +95,23 @@ std::uint64_t consume(Board& board) {
 /// The bytes are copied in by one process and summed by the other.
 void two_processes(benchmark::State& state) {
   constexpr std::uint64_t kRecords = 20'000;
-  const std::size_t record_bytes = ring_record_bytes_max(kRingBytes);
+  const auto ring_bytes = static_cast<std::size_t>(state.range(0));
+  const std::size_t record_bytes = std::min(ring_record_bytes_max(ring_bytes), kRecordBytesMax);
   for (auto _ : state) {
     state.PauseTiming();
     SharedWithChild<Board> board;
+    const RingMemory ring = board->ring(ring_bytes);
     state.ResumeTiming();
-    const BenchChild producer([&] { produce(*board.operator->(), record_bytes, kRecords); });
-    if (consume(*board.operator->()) != kRecords * record_bytes) {
+    const BenchChild producer([&] { produce(*board.operator->(), ring, record_bytes, kRecords); });
+    if (consume(*board.operator->(), ring) != kRecords * record_bytes) {
       state.SkipWithError("bytes were lost");
       break;
     }
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kRecords * record_bytes));
-  const double rings = static_cast<double>(kRecords * record_bytes) / kRingBytes;
-  base::compare_with(state, rings * base::memcpy_seconds(kRingBytes, base::YardstickClock::kWall),
+  const double rings =
+      static_cast<double>(kRecords * record_bytes) / static_cast<double>(ring_bytes);
+  base::compare_with(state, rings * base::memcpy_seconds(ring_bytes, base::YardstickClock::kWall),
                      "memcpy of the same bytes, in pieces of the ring's size");
 }
 
@@ -131,7 +139,12 @@ void one_record(benchmark::State& state) {
                      "one round of an empty loop");
 }
 
-BENCHMARK(two_processes)->UseRealTime()->Unit(benchmark::kNanosecond);
+BENCHMARK(two_processes)
+    ->ArgName("ring_bytes")
+    ->Arg(64 << 10)
+    ->Arg(256 << 10)
+    ->Arg(kRingBytesMost)
+    ->UseRealTime();
 BENCHMARK(one_record);
 
 }  // namespace
