@@ -142,3 +142,15 @@ def test_prepared_plan_runs_again(tables):
         for _ in range(3):
             assert tables.outcome("execute counted", "force", workers) == expected
     tables.execute("deallocate counted")
+
+
+def test_rescans_use_what_postgresql_made_again(tables):
+    tables.execute("set enable_material = off; set sluice.mode = force; set sluice.workers = 0")
+    query = """select i from generate_series(1, 400) i where i <= all (
+        select a.id from facts_of_all_kinds a join facts_of_all_kinds b on a.id = b.id where upper(a.word) = 'WORD805')"""
+    assert "Custom Scan (Sluice)" in "\n".join(tables.plan(query, 0))
+    tables.execute("begin; declare c cursor for " + query)
+    assert len(tables.execute("fetch 300 from c").fetchall()) == 300
+    made = tables.execute("select count(*) from pg_backend_memory_contexts where name = 'sluice results'").fetchone()[0]
+    tables.execute("rollback; reset enable_material")
+    assert 1 <= made <= 2

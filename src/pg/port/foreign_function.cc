@@ -1,6 +1,9 @@
 #include "pg/port/foreign_function.h"
 
+#include <cstdint>
 #include <cstring>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -92,10 +95,19 @@ bool store_numeric(Datum value, const DataType& type, std::uint32_t row, std::by
   return true;
 }
 
+/// Units: bytes that the strings of one batch may take together: 512 kB each.
+constexpr std::size_t kStringBytesMax = std::size_t{1} << 30;
+
+/// The bytes of a batch's strings. Owns: nothing; the context is the machinery's.
+struct Strings {
+  MemoryContext context = nullptr;
+  std::size_t bytes = 0;
+};
+
 /// Writes a value that is not NULL; a string's bytes are copied to `strings`. False where the type
-/// does not hold it. Runs in: call().
+/// or kStringBytesMax does not hold it. Runs in: call().
 bool store(Datum value, const DataType& type, std::uint32_t row, std::byte* values,
-           MemoryContext strings) {
+           Strings& strings) {
   switch (type.kind) {
     case TypeKind::kBool:
       reinterpret_cast<std::int8_t*>(values)[row] = DatumGetBool(value) ? 1 : 0;
@@ -122,8 +134,12 @@ bool store(Datum value, const DataType& type, std::uint32_t row, std::byte* valu
       const auto size = static_cast<std::uint32_t>(VARSIZE_ANY_EXHDR(text));
       const char* bytes = VARDATA_ANY(text);
       if (size > StringRef::kInlineBytes) {
+        strings.bytes += size;
+        if (strings.bytes > kStringBytesMax) {
+          return false;
+        }
         bytes = static_cast<char*>(
-            std::memcpy(MemoryContextAlloc(strings, size), VARDATA_ANY(text), size));
+            std::memcpy(MemoryContextAlloc(strings.context, size), VARDATA_ANY(text), size));
       }
       reinterpret_cast<StringRef*>(values)[row] = StringRef(bytes, size);
       return true;
@@ -139,6 +155,42 @@ struct Machinery {
   ParamListInfo params = nullptr;
   MemoryContext strings = nullptr;  // of the last results
 };
+
+/// Machineries that no function uses at the moment, by their expressions: each epoch makes its
+/// functions anew, and what PostgreSQL made for one cannot be freed alone.
+using IdleMachineries = std::multimap<std::string, Machinery, std::less<>>;
+
+/// The idle ones that lie in one memory context, until that is reset.
+struct Pool {
+  MemoryContext context;
+  MemoryContextCallback owner{};
+  IdleMachineries idle;
+};
+
+/// By a number that is never given twice: a context may come to lie where an older one lay.
+std::map<std::uint64_t, Pool>& pools() {
+  static std::map<std::uint64_t, Pool> all;
+  return all;
+}
+
+void drop_pool(void* context) {
+  std::erase_if(pools(), [context](const auto& entry) { return entry.second.context == context; });
+}
+
+/// The number of the current memory context's pool.
+std::uint64_t current_pool() {
+  for (const auto& [number, pool] : pools()) {
+    if (pool.context == CurrentMemoryContext) {
+      return number;
+    }
+  }
+  static std::uint64_t last = 0;
+  Pool& pool = pools().try_emplace(++last, Pool{CurrentMemoryContext, {}, {}}).first->second;
+  pool.owner.func = &drop_pool;
+  pool.owner.arg = CurrentMemoryContext;
+  MemoryContextRegisterResetCallback(CurrentMemoryContext, &pool.owner);
+  return last;
+}
 
 /// Says of what type each argument is. Runs in: call(); a C callback of expression_tree_walker.
 bool note_types(Node* node, void* context) {
@@ -175,13 +227,25 @@ Machinery assemble(const char* expression, int args) {
 
 class PgForeignFunction final : public engine::ForeignFunction {
  public:
-  PgForeignFunction(const Machinery& made, std::span<const DataType> args, const DataType& type)
-      : made_(made), arg_types_(args.begin(), args.end()), type_(type) {}
+  /// Goes back to the pool in the end, unless that is gone.
+  PgForeignFunction(std::uint64_t pool, IdleMachineries::node_type made,
+                    std::span<const DataType> args, const DataType& type)
+      : pool_(pool),
+        node_(std::move(made)),
+        made_(node_.mapped()),
+        arg_types_(args.begin(), args.end()),
+        type_(type) {}
+  ~PgForeignFunction() override {
+    if (const auto found = pools().find(pool_); found != pools().end()) {
+      found->second.idle.insert(std::move(node_));
+    }
+  }
 
   void evaluate(std::span<const ColumnView> args, Rows rows,
                 const engine::ValueBuffer& result) override {
     if (!call([&] { return compute(args, rows, result); })) {
-      base::throw_abandon("a numeric does not fit the type planned for it");
+      base::throw_abandon(type_.is_string() ? "strings that PostgreSQL computed are too long"
+                                            : "a numeric does not fit the type planned for it");
     }
   }
 
@@ -189,6 +253,7 @@ class PgForeignFunction final : public engine::ForeignFunction {
   /// False where a result is not of its type. Runs in: call().
   bool compute(std::span<const ColumnView> args, Rows rows, const engine::ValueBuffer& result) {
     MemoryContextReset(made_.strings);
+    Strings strings{made_.strings, 0};
     bool fits = true;
     engine::for_each_row(rows, [&](std::uint32_t row) {
       CHECK_FOR_INTERRUPTS();
@@ -207,7 +272,7 @@ class PgForeignFunction final : public engine::ForeignFunction {
         clear(result, row);
       } else {
         result.validity[row / 64] |= bit;
-        fits = fits && store(value, type_, row, result.values, made_.strings);
+        fits = fits && store(value, type_, row, result.values, strings);
       }
       MemoryContextSwitchTo(outer);
     });
@@ -221,7 +286,9 @@ class PgForeignFunction final : public engine::ForeignFunction {
     }
   }
 
-  Machinery made_;
+  std::uint64_t pool_;
+  IdleMachineries::node_type node_;
+  const Machinery& made_;
   std::vector<DataType> arg_types_;
   DataType type_;
 };
@@ -240,10 +307,16 @@ std::unique_ptr<engine::ForeignFunction> make_foreign_function(std::string_view 
                                                                const DataType& type) {
   const std::size_t end = definition.find('\0');
   SLUICE_CHECK_BYTES(end != std::string_view::npos, "foreign expression without its text");
-  const std::string expression(definition.substr(end + 1));
-  const char* const text = expression.c_str();
-  const Machinery made = call([&] { return assemble(text, static_cast<int>(args.size())); });
-  return std::make_unique<PgForeignFunction>(made, args, type);
+  const std::uint64_t pool = current_pool();
+  IdleMachineries& idle = pools().at(pool).idle;
+  auto found = idle.find(definition);
+  if (found == idle.end()) {
+    const std::string expression(definition.substr(end + 1));
+    const char* const text = expression.c_str();
+    const Machinery made = call([&] { return assemble(text, static_cast<int>(args.size())); });
+    found = idle.emplace(std::string(definition), made);
+  }
+  return std::make_unique<PgForeignFunction>(pool, idle.extract(found), args, type);
 }
 
 }  // namespace sluice::pg
