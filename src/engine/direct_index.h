@@ -14,7 +14,7 @@ namespace sluice::engine {
 /// One slot a value of the keys' range, holding the first row of that key. Keys that a sequence has
 /// handed out lie so dense that the array is as small as a hash table, and rows in the order of
 /// their keys are found without a cache miss.
-/// Source: docs/decisions/0012-what-profiles-showed.md
+/// Source: docs/decisions/0013-what-profiles-showed.md
 class DirectIndex {
  public:
   explicit DirectIndex(base::MemoryBudget& budget) noexcept : budget_(budget), slots_(budget) {}
