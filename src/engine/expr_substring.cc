@@ -55,7 +55,7 @@ class Count {
 
  private:
   const std::int32_t* values_;
-  std::uint32_t step_;
+  std::size_t step_;
 };
 
 class SubstringNode final : public ExprNode {
@@ -78,7 +78,7 @@ class SubstringNode final : public ExprNode {
       valid = both_valid(frame, valid, length.validity, buffer_.validity);
     }
     const auto* strings = text.as<StringRef>();
-    const std::uint32_t step = text_.is_constant() ? 0 : 1;
+    const std::size_t step = text_.is_constant() ? 0 : 1;
     const Count starts(start_, start);
     auto* out = buffer_.as<StringRef>();
     for_each_row(rows, [&](std::uint32_t row) {

@@ -50,6 +50,7 @@ enum Word : std::uint32_t {
   kRingOffset,
   kHave,
   kWakeAt,
+  kSettled,
   kReadPosition,
   kConsumerWakes,
   kWritePosition,
