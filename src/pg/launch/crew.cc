@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <new>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -22,6 +23,8 @@ SLUICE_PG_HEADERS_BEGIN
 #include <storage/dsm.h>
 #include <storage/latch.h>
 #include <storage/shm_toc.h>
+#include <utils/elog.h>
+#include <utils/resowner.h>
 #include <utils/wait_event.h>
 SLUICE_PG_HEADERS_END
 
@@ -130,15 +133,35 @@ void Crew::create_context(const RunSizes& sizes, unsigned workers) {
         CreateParallelContext(path, kWorkerEntryPoint, static_cast<int>(workers));
     shm_toc_estimate_chunk(&context->estimator, bytes);
     shm_toc_estimate_keys(&context->estimator, 1);
-    InitializeParallelDSM(context);
-    if (context->seg == nullptr) {
-      DestroyParallelContext(context);
-      ExitParallelMode();
-      return nullptr;
-    }
-    shm_toc_insert(context->toc, RunRegion::kTocKey, shm_toc_allocate(context->toc, bytes));
     return context;
   });
+  if (!create_segment()) {
+    disband();
+    return;
+  }
+  call([=, this] {
+    shm_toc_insert(context_->toc, RunRegion::kTocKey, shm_toc_allocate(context_->toc, bytes));
+  });
+}
+
+/// Returns false when there is no room for it. The descriptor of a segment that could not be made
+/// stays with its resource owner: so it gets one of its own, which is released then.
+bool Crew::create_segment() {
+  ResourceOwner const outer = CurrentResourceOwner;
+  segment_owner_ = call([=] { return ResourceOwnerCreate(outer, "sluice segment"); });
+  CurrentResourceOwner = segment_owner_;
+  try {
+    call([this] { InitializeParallelDSM(context_); });
+  } catch (const PgError& error) {
+    CurrentResourceOwner = outer;
+    const int code = error.data()->sqlerrcode;
+    if (code != ERRCODE_DISK_FULL && code != ERRCODE_OUT_OF_MEMORY) {
+      throw;
+    }
+    return false;
+  }
+  CurrentResourceOwner = outer;
+  return context_->seg != nullptr;
 }
 
 dsm_segment* Crew::segment() const noexcept {
@@ -244,15 +267,24 @@ void Crew::disband() {
   ParallelContext* context = context_;
   context_ = nullptr;
   if (context != nullptr) {
+    ResourceOwner const owner = std::exchange(segment_owner_, nullptr);
     call([=] {
       DestroyParallelContext(context);
       ExitParallelMode();
+      if (owner != nullptr) {
+        // As after an error: without complaints about what a failed segment has left behind.
+        ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+        ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, false, false);
+        ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+        ResourceOwnerDelete(owner);
+      }
     });
   }
   local_memory_.reset();
 }
 
 void Crew::lose() noexcept {
+  segment_owner_ = nullptr;  // goes with the owner above it
   mesh_.reset();
   waker_.reset();
   region_.reset();

@@ -24,6 +24,7 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/parallel.h>
+#include <utils/resowner.h>
 SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
@@ -72,12 +73,14 @@ class Crew {
 
  private:
   void create_context(const RunSizes& sizes, unsigned workers);
+  [[nodiscard]] bool create_segment();
   [[nodiscard]] bool everybody_came() const;
   [[nodiscard]] bool everybody_stopped() const;
   /// Returns once every worker has ended, each without an error of its own.
   void await_workers();
 
   ParallelContext* context_ = nullptr;
+  ResourceOwner segment_owner_ = nullptr;  // of the segment alone
   struct FreeMemory {
     void operator()(void* memory) const noexcept { std::free(memory); }
   };
