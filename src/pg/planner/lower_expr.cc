@@ -97,6 +97,7 @@ void ExprLowering::note_copy(const plan::Expr& expr) {
 
 Value ExprLowering::lower(Node* expr) {
   if (depth_ == plan::kExprDepthMax) {
+    too_deep_ = true;
     decline(Reason::kExpression, "expression nested too deeply");
   }
   const std::size_t depth = depth_++;
@@ -109,7 +110,10 @@ Value ExprLowering::lower(Node* expr) {
     depth_ = depth;
     conditional_depth_ = conditional_depth;
     test_value_ = test_value;
-    value = lower_foreign(expr);
+    // Each level would walk all that lies below, on top of this stack.
+    if (!too_deep_) {
+      value = lower_foreign(expr);
+    }
     if (!value.has_value()) {
       throw;
     }

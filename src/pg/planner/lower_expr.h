@@ -92,6 +92,7 @@ class ExprLowering {
   Lowering& lowering_;
   const Scope& scope_;
   std::size_t depth_ = 0;            // of the calls around
+  bool too_deep_ = false;            // depth_ has met its bound
   std::size_t copied_exprs_ = 0;     // with all that is below them
   int conditional_depth_ = 0;        // > 0: PostgreSQL might not evaluate this part
   TestValue* test_value_ = nullptr;  // of the CASE x WHEN ... around
