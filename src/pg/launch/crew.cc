@@ -22,6 +22,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <postmaster/bgworker.h>
 #include <storage/dsm.h>
 #include <storage/latch.h>
+#include <storage/lwlock.h>
 #include <storage/shm_toc.h>
 #include <utils/elog.h>
 #include <utils/resowner.h>
@@ -158,7 +159,12 @@ bool Crew::create_segment() {
     if (code != ERRCODE_DISK_FULL && code != ERRCODE_OUT_OF_MEMORY) {
       throw;
     }
+    // As an abort would: the session's shared area grows under a lock. We came with none.
+    LWLockReleaseAll();
     return false;
+  } catch (...) {
+    CurrentResourceOwner = outer;
+    throw;
   }
   CurrentResourceOwner = outer;
   return context_->seg != nullptr;
