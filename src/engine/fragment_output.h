@@ -11,8 +11,8 @@ class FragmentOutput : public Sink {
  public:
   /// False once nobody wants anything more of this fragment.
   [[nodiscard]] virtual bool wanted() noexcept = 0;
-  /// Called when the last pipeline begins: from here on the fragment needs no memory that it might
-  /// not get, so that it never gives the run up (decision 0014).
+  /// Called when the last pipeline has begun: from here on the fragment needs no memory that it
+  /// might not get, so that it never gives the run up (decision 0014).
   virtual void settle() noexcept = 0;
   /// Ends the output without an error although rows are missing. Idempotent.
   /// Pre: not wanted(); the fragment's sources are closed, so that who waits for the end may take

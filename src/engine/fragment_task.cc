@@ -71,9 +71,6 @@ bool FragmentTask::begin_next() {
       continue;
     }
     const std::size_t live = first_live_operator(spec);
-    if (spec.sink == nullptr) {
-      output_->settle();
-    }
     Sink& sink = make_sink(spec.sink);
     std::vector<std::unique_ptr<Operator>> operators;
     for (std::size_t i = live; i < spec.operators.size(); ++i) {
@@ -90,6 +87,9 @@ bool FragmentTask::begin_next() {
     current_ = std::make_unique<Pipeline>(std::move(source),
                                           counts_itself ? nullptr : &counters(*spec.source),
                                           std::move(operators), sink);
+    if (spec.sink == nullptr) {
+      output_->settle();  // not before: what reads a blocking node takes of its memory, too
+    }
     return true;
   }
   return false;
