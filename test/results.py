@@ -1,5 +1,6 @@
 """The results of a run, and the steps that add to them: commands, builds, GoogleTest binaries."""
 
+from concurrent.futures import ThreadPoolExecutor
 import os
 import pathlib
 import re
@@ -10,7 +11,8 @@ import xml.etree.ElementTree as ElementTree
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "build-check"
 PYTHON = ROOT / ".cache/venv/bin/python"
-JOBS = str(os.cpu_count() or 2)
+CORES = os.cpu_count() or 2
+JOBS = str(CORES)
 PORTABLE = ("-DSLUICE_WITH_PG=OFF", "-DCMAKE_BUILD_TYPE=RelWithDebInfo")
 
 
@@ -29,21 +31,36 @@ class Results:
 
     def add_junit(self, suite, path, log):
         """Adds every test case of a JUnit file; a missing or empty file is a failure."""
-        try:
-            cases = list(ElementTree.parse(path).getroot().iter("testcase"))
-        except (OSError, ElementTree.ParseError):
-            cases = []
+        self.add_cases(suite, cases_of(path), log)
+
+    def add_cases(self, suite, cases, log):
         if not cases:
             self.add(f"{suite}: no results", False, log)
         for case in cases:
             name = f"{suite}: {case.get('classname')}.{case.get('name')}"
             if case.find("skipped") is None and case.get("status") != "notrun":
-                self.add(name, case.find("failure") is None and case.find("error") is None, log)
+                self.add(name, not has_failed(case), log)
+
+
+def cases_of(path):
+    """The test cases of a JUnit file, none where there is no such file."""
+    try:
+        return list(ElementTree.parse(path).getroot().iter("testcase"))
+    except (OSError, ElementTree.ParseError):
+        return []
+
+
+def has_failed(case):
+    return case.find("failure") is not None or case.find("error") is not None
+
+
+def log_of(name):
+    return WORK / (re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".log")
 
 
 def step(results, name, command, **options):
     """Runs one command with its output in a log; returns whether it succeeded."""
-    log = WORK / (re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".log")
+    log = log_of(name)
     began = time.monotonic()
     print(f"== {name} ...", end=" ", flush=True)
     with open(log, "w") as output:
@@ -70,9 +87,34 @@ def unit_tests(results, name, directory, binaries=None, **environment):
             continue
         if binaries is not None and binary.name not in binaries:
             continue
-        suite = f"{name} {binary.name}"
-        report = WORK / f"{name}-{binary.name}.xml"
+        unit_test(results, f"{name} {binary.name}", binary, {**os.environ, **environment})
+
+
+def unit_test(results, suite, binary, environment):
+    """Runs one GoogleTest binary, in parts so that every core has something to do."""
+    parts = 2 * CORES
+    began = time.monotonic()
+    print(f"== {suite} ...", end=" ", flush=True)
+
+    def run(part):
+        report, log = (log_of(f"{suite} {part}").with_suffix(end) for end in (".xml", ".log"))
         report.unlink(missing_ok=True)
-        _, log = step(None, suite, [binary, f"--gtest_output=xml:{report}"],
-                      env={**os.environ, **environment})
-        results.add_junit(suite, report, log)
+        with open(log, "w") as output:
+            done = subprocess.run([binary, f"--gtest_output=xml:{report}"], cwd=ROOT, stdin=subprocess.DEVNULL,
+                                  stdout=output, stderr=subprocess.STDOUT, check=False,
+                                  env={**environment, "GTEST_TOTAL_SHARDS": str(parts), "GTEST_SHARD_INDEX": str(part)})
+        return done.returncode, cases_of(report), log
+
+    with ThreadPoolExecutor(CORES) as pool:
+        done = list(pool.map(run, range(parts)))
+    ok = all(status == 0 for status, _, _ in done)
+    print(f"{'ok' if ok else 'FAILED'} ({time.monotonic() - began:.0f} s)", flush=True)
+    for status, cases, log in done:
+        if status != 0 and not any(map(has_failed, cases)):
+            results.add(f"{suite}: exit status {status}", False, log)
+    # A small suite has parts without a case.
+    if not any(cases for _, cases, _ in done):
+        results.add(f"{suite}: no results", False, done[0][2])
+    for _, cases, log in done:
+        if cases:
+            results.add_cases(suite, cases, log)
