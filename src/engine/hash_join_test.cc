@@ -238,8 +238,8 @@ TEST(HashJoin, DenseAndSparseKeysAreFoundAlike) {
         join.build = random.rows(join.build_types, unique ? 30 : 90, {.distinct = 25});
         for (std::size_t i = 0; i < join.build.size(); ++i) {
           Value& key = join.build[i][0];
-          key = key.null ? key
-                         : of(unique ? static_cast<std::int64_t>(i) * step : key.integer * step);
+          const base::Int128 number = unique ? static_cast<base::Int128>(i) : key.integer;
+          key = key.null ? key : of(static_cast<std::int64_t>(number * step));
         }
         for (Row& row : join.probe) {
           row[0].integer *= random.below(2) == 0 ? step : 1;

@@ -121,7 +121,6 @@ TEST_F(SeatEdge, ABuildSideThatIsEmptyInAllSeatsLeavesNoStreamOpen) {
 
 TEST_F(SeatEdge, SafeShapesEndWithRingsOfOneRecord) {
   const Rows many = numbers(400, 400);
-  Rows twice = many;
   // Stacked shuffles: every seat sends and receives in both.
   expect_rows(distributed(gather(shuffle(shuffle(shuffle(scan(kMany), 3), 2), 1))), many, {}, many);
   // A join whose build side is a join, all inputs shuffled.

@@ -1,5 +1,6 @@
 #include "plan/expr.h"
 
+#include <array>
 #include <gtest/gtest.h>
 #include <limits>
 
@@ -13,8 +14,8 @@ namespace {
 constexpr DataType kDecimal4 = DataType::decimal(15, 4);
 
 /// One column of each type; column i has kAll[i].
-const std::vector<DataType> kAll = {kBool, kInt2,      kInt4, kInt8,   kFloat8,  kMoney,
-                                    kDate, kTimestamp, kText, kBpchar, kDecimal4};
+constexpr std::array kAll = {kBool, kInt2,      kInt4, kInt8,   kFloat8,  kMoney,
+                             kDate, kTimestamp, kText, kBpchar, kDecimal4};
 
 Expr col(const DataType& type) {
   for (std::uint32_t i = 0; i < kAll.size(); ++i) {
@@ -31,7 +32,7 @@ Expr call(Op op, DataType type, std::vector<Expr> args) {
 
 bool is_valid(const Expr& expr) {
   try {
-    validate_expr(expr, kAll);
+    validate_expr(expr, {kAll.begin(), kAll.end()});
     return true;
   } catch (const base::Error& error) {
     EXPECT_EQ(error.kind(), base::ErrorKind::kCorrupt);

@@ -8,7 +8,7 @@ namespace {
 constexpr DataType kInt{TypeKind::kInt32};
 constexpr DataType kBool{TypeKind::kBool};
 
-ScanSpec scan_of(std::vector<std::int16_t> attributes) {
+ScanSpec scan_of(const std::vector<std::int16_t>& attributes) {
   ScanSpec scan;
   for (const std::int16_t attribute : attributes) {
     scan.columns.push_back({attribute, kInt, "c"});

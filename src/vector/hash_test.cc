@@ -112,6 +112,7 @@ TEST(HashKeys, BlankPaddedStringsIgnoreTrailingBlanksOfAnyLength) {
       "abc", "abc   ", "abc                  ", "ab c",
       "",    "    ",   "thirteen bytes",        "thirteen bytes  "};
   std::vector<StringRef> values;
+  values.reserve(texts.size());
   for (const std::string& text : texts) {
     values.emplace_back(std::string_view(text));
   }

@@ -387,7 +387,7 @@ class RandomRelation {
     const auto bits = static_cast<std::int64_t>(random_());
     switch (attribute.layout.length) {
       case 1:
-        value.integer = static_cast<std::int8_t>(bits);
+        value.integer = std::int64_t{static_cast<std::int8_t>(bits)};
         return stored_fixed(static_cast<std::int8_t>(bits));
       case 2:
         value.integer = static_cast<std::int16_t>(bits);
