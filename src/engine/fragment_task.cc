@@ -19,6 +19,7 @@ FragmentTask::FragmentTask(const PlanNode& root, const FragmentContext& context,
                            exchange::Epoch epoch, std::unique_ptr<base::MemoryBudget> output_budget,
                            std::unique_ptr<FragmentOutput> output)
     : context_(context),
+      epoch_(epoch),
       spec_(build_fragment(root)),
       filters_(plan::runtime_filters(root)),
       output_budget_(std::move(output_budget)),
@@ -68,6 +69,7 @@ bool FragmentTask::begin_next() {
     const PipelineSpec& spec = spec_.pipelines[next_++];
     if (guarded(spec)) {
       close_input(*spec.source);
+      share_keys(spec.sink);
       continue;
     }
     const std::size_t live = first_live_operator(spec);
@@ -99,6 +101,7 @@ bool FragmentTask::begin_next() {
 void FragmentTask::end_current() {
   current_.reset();
   const PipelineSpec& spec = spec_.pipelines[next_ - 1];
+  share_keys(spec.sink);
   blocking_.erase(spec.source->id);
   for (const PlanNode* node : spec.operators) {
     blocking_.erase(node->id);
@@ -151,7 +154,32 @@ std::vector<ScanFilter> FragmentTask::scan_filters(const PlanNode& node) {
       result.emplace_back(spec.column, *filter, counters(node));
     }
   }
+  for (const SharedKeySets::Slot& slot : context_.key_sets.slots()) {
+    for (const plan::RuntimeFilterSpec& spec : slot.spec.scans) {
+      if (spec.scan == &node) {
+        scanned_sets_.push_back(shared_set(slot));
+        result.emplace_back(spec.column, *scanned_sets_.back(), counters(node));
+      }
+    }
+  }
   return result;
+}
+
+/// Adds what `sink`, if it is a build side, has come to hold to the sets that other seats' scans
+/// wait for. One that was left out holds nothing that could find a match.
+void FragmentTask::share_keys(const PlanNode* sink) {
+  for (const SharedKeySets::Slot& slot : context_.key_sets.slots()) {
+    if (slot.spec.join == sink) {
+      const auto found = blocking_.find(sink->id);
+      shared_set(slot)->add(found == blocking_.end() ? nullptr : &found->second.build->table(),
+                            slot.spec.key);
+    }
+  }
+}
+
+std::unique_ptr<SharedKeySet> FragmentTask::shared_set(const SharedKeySets::Slot& slot) const {
+  return std::make_unique<SharedKeySet>(exchange::SharedFilter(slot.memory), slot.equality, epoch_,
+                                        context_.producers.size());
 }
 
 std::unique_ptr<Operator> FragmentTask::make_operator(const PlanNode& node) {

@@ -12,6 +12,7 @@
 #include "engine/fragment_output.h"
 #include "engine/node_counters.h"
 #include "engine/pipeline.h"
+#include "engine/shared_key_sets.h"
 #include "engine/source.h"
 #include "engine/task.h"
 #include "exchange/stream_input.h"
@@ -30,6 +31,7 @@ struct FragmentContext {
   std::span<NodeCounters> counters;  // by NodeId
   std::size_t operator_memory_bytes = 0;
   exchange::SeatSet producers;  // of every stream
+  SharedKeySets key_sets;
 };
 
 /// Phases: the pipelines of build_fragment() in order. Sources, operators and sinks are made when
@@ -68,6 +70,8 @@ class FragmentTask final : public Task {
   [[nodiscard]] std::size_t first_live_operator(const PipelineSpec& spec) const;
   [[nodiscard]] std::unique_ptr<Source> make_source(const plan::PlanNode& node);
   [[nodiscard]] std::vector<ScanFilter> scan_filters(const plan::PlanNode& node);
+  void share_keys(const plan::PlanNode* sink);
+  [[nodiscard]] std::unique_ptr<SharedKeySet> shared_set(const SharedKeySets::Slot& slot) const;
   [[nodiscard]] std::unique_ptr<Operator> make_operator(const plan::PlanNode& node);
   [[nodiscard]] Sink& make_sink(const plan::PlanNode* node);
   void close_input(const plan::PlanNode& node);
@@ -77,12 +81,14 @@ class FragmentTask final : public Task {
   [[nodiscard]] base::MemoryBudget& passing_budget();
 
   const FragmentContext& context_;
+  const exchange::Epoch epoch_;
   FragmentSpec spec_;
   std::vector<plan::RuntimeFilterSpec> filters_;
   std::map<base::NodeId, std::unique_ptr<base::MemoryBudget>> budgets_;
   std::vector<std::unique_ptr<base::MemoryBudget>> passing_budgets_;
   std::map<base::NodeId, Consumed> inputs_;
   std::map<base::NodeId, Blocking> blocking_;
+  std::vector<std::unique_ptr<SharedKeySet>> scanned_sets_;
   std::unique_ptr<base::MemoryBudget> output_budget_;
   std::unique_ptr<FragmentOutput> output_;
   std::unique_ptr<Pipeline> current_;  // of pipelines[next_ - 1]

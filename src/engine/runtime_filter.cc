@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "base/arena.h"
+#include "base/bloom_word.h"
 #include "engine/join_table.h"
 
 namespace sluice::engine {
 
 using vector::ColumnView;
 using vector::kBatchRowsMax;
+using vector::KeyEquality;
 using vector::PhysicalType;
 using vector::RowIndex;
 
@@ -21,18 +23,12 @@ constexpr std::uint32_t kBuildRowsMax = std::uint32_t{1} << 23;
 constexpr std::uint64_t kRangePerRowMax = 32;
 constexpr std::uint64_t kRangeFree = std::uint64_t{1} << 17;  // 16 kB, whatever the rows
 constexpr std::uint32_t kRowsPerWord = 5;
-constexpr std::uint64_t kWordFactor = 0x9e3779b97f4a7c15ULL;
+constexpr std::uint32_t kSharedRowsPerWordMax = 16;  // four bits a row: hardly a filter any more
 
 constexpr std::uint64_t kJudgedRows = std::uint64_t{1} << 14;
 constexpr std::uint64_t kRemovedShareMin = 16;  // one row in so many pays for the test
 constexpr std::uint64_t kRestRowsFirst = std::uint64_t{1} << 18;
 constexpr std::uint64_t kRestRowsMax = std::uint64_t{1} << 24;
-
-// Three of the word's bits. Source: the class's.
-std::uint64_t bits_of(std::uint64_t hash) noexcept {
-  return std::uint64_t{1} << (hash & 63) | std::uint64_t{1} << (hash >> 6 & 63) |
-         std::uint64_t{1} << (hash >> 12 & 63);
-}
 
 std::uint32_t drop_nulls(const ColumnView& column, RowIndex* rows, std::uint32_t count) noexcept {
   if (column.validity == nullptr) {
@@ -42,6 +38,47 @@ std::uint32_t drop_nulls(const ColumnView& column, RowIndex* rows, std::uint32_t
   for (std::uint32_t i = 0; i < count; ++i) {
     rows[kept] = rows[i];
     kept += column.is_null(rows[i]) ? 0 : 1;
+  }
+  return kept;
+}
+
+/// Calls `visit` with the hash of every value of a stored column.
+template <typename Visit>
+void for_hashes(const RowStore& store, std::size_t column, KeyEquality equality, Visit visit) {
+  // Not out of the join's budget: it is a batch, and gone at the end.
+  base::MemoryBudget budget(std::size_t{1} << 20);
+  base::Arena arena(budget);
+  LoadedColumn loaded(store.layout().field(column).type, arena);
+  const std::span<std::uint32_t> numbers = arena.allocate_array<std::uint32_t>(kBatchRowsMax);
+  const std::span<std::uint64_t> hashes = arena.allocate_array<std::uint64_t>(kBatchRowsMax);
+  std::uint32_t count = 0;
+  const auto flush = [&] {
+    const ColumnView view = store.load(column, numbers.data(), {all_rows(), count}, loaded);
+    const std::uint32_t key = 0;
+    vector::hash_keys(vector::Batch({&view, 1}, count), {&key, 1}, {&equality, 1}, hashes.data());
+    std::ranges::for_each(hashes.first(count), visit);
+    count = 0;
+  };
+  for_values(store, column, [&](std::uint32_t number) {
+    numbers[count++] = number;
+    if (count == kBatchRowsMax) {
+      flush();
+    }
+  });
+  flush();
+}
+
+/// Leaves of `rows` those whose value's hash `may_hold` holds for.
+template <typename MayHold>
+std::uint32_t keep_by_hash(const ColumnView& column, KeyEquality equality, RowIndex* rows,
+                           std::uint32_t count, std::uint64_t* hashes, MayHold may_hold) noexcept {
+  const std::uint32_t key = 0;
+  const vector::Batch batch({&column, 1}, kBatchRowsMax, rows, count);
+  vector::hash_keys(batch, {&key, 1}, {&equality, 1}, hashes);
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    rows[kept] = rows[i];
+    kept += may_hold(hashes[i]) ? 1 : 0;
   }
   return kept;
 }
@@ -98,36 +135,10 @@ void RuntimeFilter::fill_exact(const JoinTable& table, std::size_t column) {
   });
 }
 
-/// Which word. The leading bits of a seat's hashes may be all alike, so every bit has its say.
-std::size_t RuntimeFilter::word_of(std::uint64_t hash) const noexcept {
-  const std::uint64_t spread = (hash * kWordFactor) >> 32;
-  return static_cast<std::size_t>((spread * words_.size()) >> 32);
-}
-
 void RuntimeFilter::fill_bloom(const JoinTable& table, std::size_t column) {
-  // Not out of the join's budget: it is a batch, and gone at the end.
-  base::MemoryBudget budget(std::size_t{1} << 20);
-  base::Arena arena(budget);
-  LoadedColumn loaded(type_, arena);
-  const std::span<std::uint32_t> numbers = arena.allocate_array<std::uint32_t>(kBatchRowsMax);
-  const std::span<std::uint64_t> hashes = arena.allocate_array<std::uint64_t>(kBatchRowsMax);
-  std::uint32_t count = 0;
-  const auto add = [&] {
-    const ColumnView view = table.store().load(column, numbers.data(), {all_rows(), count}, loaded);
-    const std::uint32_t key = 0;
-    vector::hash_keys(vector::Batch({&view, 1}, count), {&key, 1}, {&equality_, 1}, hashes.data());
-    for (std::uint32_t i = 0; i < count; ++i) {
-      words_[word_of(hashes[i])] |= bits_of(hashes[i]);
-    }
-    count = 0;
-  };
-  for_values(table.store(), column, [&](std::uint32_t number) {
-    numbers[count++] = number;
-    if (count == kBatchRowsMax) {
-      add();
-    }
+  for_hashes(table.store(), column, equality_, [this](std::uint64_t hash) {
+    words_[base::bloom_word(hash, words_.size())] |= base::bloom_bits(hash);
   });
-  add();
 }
 
 template <typename T>
@@ -172,16 +183,10 @@ std::uint32_t RuntimeFilter::keep_integers(const ColumnView& column, RowIndex* r
 std::uint32_t RuntimeFilter::keep_hashed(const ColumnView& column, RowIndex* rows,
                                          std::uint32_t count,
                                          std::uint64_t* hashes) const noexcept {
-  const std::uint32_t key = 0;
-  const vector::Batch batch({&column, 1}, kBatchRowsMax, rows, count);
-  vector::hash_keys(batch, {&key, 1}, {&equality_, 1}, hashes);
-  std::uint32_t kept = 0;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint64_t bits = bits_of(hashes[i]);
-    rows[kept] = rows[i];
-    kept += (words_[word_of(hashes[i])] & bits) == bits ? 1 : 0;
-  }
-  return kept;
+  return keep_by_hash(column, equality_, rows, count, hashes, [this](std::uint64_t hash) {
+    const std::uint64_t bits = base::bloom_bits(hash);
+    return (words_[base::bloom_word(hash, words_.size())] & bits) == bits;
+  });
 }
 
 std::uint32_t RuntimeFilter::keep(const ColumnView& column, RowIndex* rows, std::uint32_t count,
@@ -193,20 +198,43 @@ std::uint32_t RuntimeFilter::keep(const ColumnView& column, RowIndex* rows, std:
   return exact_ ? count : keep_hashed(column, rows, count, hashes);
 }
 
-ScanFilter::ScanFilter(std::uint32_t column, const RuntimeFilter& filter, NodeCounters& counters)
+void SharedKeySet::add(const JoinTable* table, std::size_t key) {
+  if (table != nullptr) {
+    if (table->rows() * seats_ > filter_.words() * kSharedRowsPerWordMax) {
+      return;
+    }
+    for_hashes(table->store(), table->key_columns()[key], equality_,
+               [this](std::uint64_t hash) { filter_.add(hash); });
+  }
+  filter_.publish(epoch_);
+}
+
+std::uint32_t SharedKeySet::keep(const ColumnView& column, RowIndex* rows, std::uint32_t count,
+                                 std::uint64_t* hashes) const noexcept {
+  count = drop_nulls(column, rows, count);
+  return keep_by_hash(column, equality_, rows, count, hashes,
+                      [this](std::uint64_t hash) { return filter_.may_hold(hash); });
+}
+
+ScanFilter::ScanFilter(std::uint32_t column, const KeySet& keys, NodeCounters& counters)
     : column_(column),
-      filter_(&filter),
+      keys_(&keys),
+      ready_(keys.ready()),
       counters_(&counters),
       hashes_(std::make_unique<std::uint64_t[]>(kBatchRowsMax)),
       next_rest_rows_(kRestRowsFirst) {}
 
 std::uint32_t ScanFilter::keep(const ColumnView& column, RowIndex* rows,
                                std::uint32_t count) noexcept {
+  ready_ = ready_ || keys_->ready();
+  if (!ready_) {
+    return count;
+  }
   if (rest_rows_ != 0) {
     rest_rows_ -= std::min<std::uint64_t>(rest_rows_, count);
     return count;
   }
-  const std::uint32_t kept = filter_->keep(column, rows, count, hashes_.get());
+  const std::uint32_t kept = keys_->keep(column, rows, count, hashes_.get());
   tested_ += count;
   removed_ += count - kept;
   counters_->rows_removed_at_run_time += count - kept;

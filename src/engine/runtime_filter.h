@@ -10,6 +10,7 @@
 #include "engine/budgeted_array.h"
 #include "engine/integer_range.h"
 #include "engine/node_counters.h"
+#include "exchange/shared_filter.h"
 #include "vector/batch.h"
 #include "vector/hash.h"
 
@@ -17,12 +18,25 @@ namespace sluice::engine {
 
 class JoinTable;  // join_table.h
 
-/// The values of one key column of a build side, as a set that may hold more than those: exact, one
-/// bit a value of their range, for integers that lie near enough together; else a Bloom filter.
-/// NULL is in no set.
-/// Source: docs/decisions/0009-runtime-filters.md; Putze, Sanders and Singler, "Cache-, hash- and
-///         space-efficient Bloom filters" (2007), blocks of one word.
-class RuntimeFilter {
+/// The values of one key column of build sides, as a set that may hold more than those. NULL is in
+/// no set.
+class KeySet {
+ public:
+  virtual ~KeySet() = default;
+  /// Whether all values are in it. Once true it stays so.
+  [[nodiscard]] virtual bool ready() const noexcept = 0;
+  /// Leaves of `rows` those whose value may be in the set, in order; returns how many. `hashes` is
+  /// room for `count`.
+  /// Shape: ready(); the column is of the key's type; `rows` are among its rows.
+  [[nodiscard]] virtual std::uint32_t keep(const vector::ColumnView& column, vector::RowIndex* rows,
+                                           std::uint32_t count,
+                                           std::uint64_t* hashes) const noexcept = 0;
+};
+
+/// The values in one seat's table: exact, one bit a value of their range, for integers that lie
+/// near enough together; else a Bloom filter.
+/// Source: docs/decisions/0009-runtime-filters.md
+class RuntimeFilter final : public KeySet {
  public:
   /// Null where the budget does not allow it, or where there are too many rows to be worth it.
   /// Shape: `table` is finished; `key` is one of its key columns.
@@ -31,11 +45,10 @@ class RuntimeFilter {
 
   [[nodiscard]] vector::PhysicalType type() const noexcept { return type_; }
   [[nodiscard]] bool is_exact() const noexcept { return exact_; }
-  /// Leaves of `rows` those whose value may be in the set, in order; returns how many. `hashes` is
-  /// room for `count`.
-  /// Shape: the column is of type(); `rows` are among its rows.
+  [[nodiscard]] bool ready() const noexcept override { return true; }
   [[nodiscard]] std::uint32_t keep(const vector::ColumnView& column, vector::RowIndex* rows,
-                                   std::uint32_t count, std::uint64_t* hashes) const noexcept;
+                                   std::uint32_t count,
+                                   std::uint64_t* hashes) const noexcept override;
 
  private:
   RuntimeFilter(vector::PhysicalType type, vector::KeyEquality equality, base::MemoryBudget& budget)
@@ -56,7 +69,6 @@ class RuntimeFilter {
   [[nodiscard]] std::uint32_t keep_hashed(const vector::ColumnView& column, vector::RowIndex* rows,
                                           std::uint32_t count,
                                           std::uint64_t* hashes) const noexcept;
-  [[nodiscard]] std::size_t word_of(std::uint64_t hash) const noexcept;
 
   vector::PhysicalType type_;
   vector::KeyEquality equality_;
@@ -66,15 +78,40 @@ class RuntimeFilter {
   BudgetedArray<std::uint64_t> words_;
 };
 
-/// One scan's use of a filter on one of its columns. A filter that removes too little rests, and is
-/// tried again after ever more rows.
+/// The values in all seats' tables, gathered in shared memory. Ready once every seat has added its
+/// own.
+/// Source: docs/decisions/0015-runtime-filters-across-exchanges.md
+class SharedKeySet final : public KeySet {
+ public:
+  SharedKeySet(exchange::SharedFilter filter, vector::KeyEquality equality, base::Epoch epoch,
+               std::size_t seats)
+      : filter_(filter), equality_(equality), epoch_(epoch), seats_(seats) {}
+
+  /// This seat's share, once an epoch: the values of a key of `table`, none where there is no
+  /// table. A table that is too large for the filter is held back, and the set is never ready then.
+  void add(const JoinTable* table, std::size_t key);
+
+  [[nodiscard]] bool ready() const noexcept override { return filter_.complete(epoch_, seats_); }
+  [[nodiscard]] std::uint32_t keep(const vector::ColumnView& column, vector::RowIndex* rows,
+                                   std::uint32_t count,
+                                   std::uint64_t* hashes) const noexcept override;
+
+ private:
+  exchange::SharedFilter filter_;
+  vector::KeyEquality equality_;
+  base::Epoch epoch_;
+  std::size_t seats_;
+};
+
+/// One scan's use of a set on one of its columns. Rows pass untested until the set is ready. A set
+/// that removes too little rests, and is tried again after ever more rows.
 class ScanFilter {
  public:
-  ScanFilter(std::uint32_t column, const RuntimeFilter& filter, NodeCounters& counters);
+  ScanFilter(std::uint32_t column, const KeySet& keys, NodeCounters& counters);
 
   /// Of the scan's columns.
   [[nodiscard]] std::uint32_t column() const noexcept { return column_; }
-  /// As RuntimeFilter::keep(), or nothing while it rests.
+  /// As KeySet::keep(), or nothing while it rests.
   [[nodiscard]] std::uint32_t keep(const vector::ColumnView& column, vector::RowIndex* rows,
                                    std::uint32_t count) noexcept;
 
@@ -82,7 +119,8 @@ class ScanFilter {
   void judge() noexcept;
 
   std::uint32_t column_;
-  const RuntimeFilter* filter_;
+  const KeySet* keys_;
+  bool ready_;
   NodeCounters* counters_;
   std::unique_ptr<std::uint64_t[]> hashes_;
   std::uint64_t tested_ = 0;  // since it was judged last

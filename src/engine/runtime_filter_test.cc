@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "engine/hash_join.h"
+#include "engine/join_table.h"
+#include "engine/physical.h"
 #include "engine/row_store.h"
 #include "engine/test_rows.h"
 
@@ -32,6 +34,7 @@ class BuildSide {
     (void)sink_->finish();
   }
   [[nodiscard]] const RuntimeFilter* filter() { return sink_->runtime_filter(0); }
+  [[nodiscard]] const JoinTable& table() const { return sink_->table(); }
   [[nodiscard]] std::size_t bytes_left() const {
     return budget_.limit_bytes() - budget_.used_bytes();
   }
@@ -44,7 +47,7 @@ class BuildSide {
 };
 
 /// The rows that are left, in order.
-Rows kept(const RuntimeFilter& filter, const DataType& type, const Rows& rows) {
+Rows kept(const KeySet& filter, const DataType& type, const Rows& rows) {
   Rows result;
   RandomRows random(7);
   std::vector<std::uint64_t> hashes(vector::kBatchRowsMax);
@@ -153,6 +156,95 @@ TEST(RuntimeFilter, IsLeftOutWhereTheBudgetHasNoRoomForIt) {
   BuildSide tight(type, build, plan::JoinType::kInner, roomy.used_bytes() + 1000);
   EXPECT_EQ(tight.filter(), nullptr);
   EXPECT_LE(tight.bytes_left(), 1000U);
+}
+
+// ---- sets that several seats fill ----
+
+constexpr base::Epoch kFirstEpoch{1};
+constexpr base::Epoch kSecondEpoch{2};
+
+/// Memory for a shared set, formatted.
+class SharedMemory {
+ public:
+  explicit SharedMemory(std::size_t words) : bytes_(exchange::SharedFilter::bytes_for(words)) {
+    exchange::SharedFilter::format(bytes_);
+  }
+  [[nodiscard]] SharedKeySet set(const DataType& type, base::Epoch epoch, std::size_t seats) {
+    return {exchange::SharedFilter(bytes_), key_equality_of(type), epoch, seats};
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+TEST(SharedKeySet, KeepsEveryMatchOfEverySeatAndNoNull) {
+  RandomRows random(8);
+  for (const DataType& type : all_types()) {
+    SCOPED_TRACE(plan::to_string(type));
+    SharedMemory memory(1024);
+    Rows build;
+    for (int seat = 0; seat < 3; ++seat) {
+      SharedKeySet share = memory.set(type, kFirstEpoch, 3);
+      EXPECT_FALSE(share.ready());
+      const Rows rows = random.rows({type}, 300, {.distinct = 4000, .special = 0.1});
+      build.insert(build.end(), rows.begin(), rows.end());
+      share.add(&BuildSide(type, rows, plan::JoinType::kRight).table(), 0);
+    }
+    const SharedKeySet all = memory.set(type, kFirstEpoch, 3);
+    ASSERT_TRUE(all.ready());
+    const Rows probe = random.rows({type}, 1500, {.distinct = 8000, .special = 0.1});
+    Rows matching;
+    std::ranges::copy_if(probe, std::back_inserter(matching),
+                         [&](const Row& row) { return among(type, row[0], build); });
+    const auto left = sorted_texts({type}, kept(all, type, probe));
+    const auto expected = sorted_texts({type}, matching);
+    EXPECT_TRUE(std::ranges::includes(left, expected));
+    EXPECT_LE(left.size(), expected.size() + 75);
+  }
+}
+
+TEST(SharedKeySet, IsOfOneEpoch) {
+  const DataType type = DataType::of(TypeKind::kInt32);
+  SharedMemory memory(64);
+  memory.set(type, kFirstEpoch, 2).add(nullptr, 0);
+  memory.set(type, kFirstEpoch, 2).add(nullptr, 0);
+  EXPECT_TRUE(memory.set(type, kFirstEpoch, 2).ready());
+  EXPECT_FALSE(memory.set(type, kSecondEpoch, 2).ready());
+  memory.set(type, kSecondEpoch, 2).add(&BuildSide(type, {{of(7)}}).table(), 0);
+  EXPECT_FALSE(memory.set(type, kSecondEpoch, 2).ready());
+  memory.set(type, kSecondEpoch, 2).add(nullptr, 0);
+  const SharedKeySet second = memory.set(type, kSecondEpoch, 2);
+  ASSERT_TRUE(second.ready());
+  EXPECT_EQ(kept(second, type, {{of(6)}, {of(7)}, {of(8)}}).size(), 1U);
+}
+
+TEST(SharedKeySet, ATableThatIsTooLargeForItKeepsItFromBeingReady) {
+  const DataType type = DataType::of(TypeKind::kInt32);
+  Rows build;
+  for (std::int64_t i = 0; i < 3000; ++i) {
+    build.push_back({of(i)});
+  }
+  SharedMemory memory(64);
+  memory.set(type, kFirstEpoch, 1).add(&BuildSide(type, build).table(), 0);
+  EXPECT_FALSE(memory.set(type, kFirstEpoch, 1).ready());
+}
+
+TEST(ScanFilter, LetsRowsPassUntilTheSetIsReady) {
+  const DataType type = DataType::of(TypeKind::kInt32);
+  SharedMemory memory(64);
+  const SharedKeySet set = memory.set(type, kFirstEpoch, 1);
+  NodeCounters counters;
+  ScanFilter filter(0, set, counters);
+  const auto passed = [&] {
+    const Rows three = {{of(1)}, {of(2)}, {of(3)}};
+    const OwnedBatch batch({type}, three, false);
+    vector::RowIndex rows[] = {0, 1, 2};
+    return filter.keep(batch.get().column(0), rows, 3);
+  };
+  EXPECT_EQ(passed(), 3U);
+  memory.set(type, kFirstEpoch, 1).add(&BuildSide(type, {{of(2)}}).table(), 0);
+  EXPECT_EQ(passed(), 1U);
+  EXPECT_EQ(counters.rows_removed_at_run_time, 2U);
 }
 
 TEST(ScanFilter, RestsWhileItRemovesTooLittle) {

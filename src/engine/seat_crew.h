@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/seat_runtime.h"
+#include "engine/shared_key_sets.h"
 #include "engine/table_source.h"
 #include "exchange/mesh.h"
 #include "exchange/test_mesh.h"
@@ -36,14 +37,17 @@ class SeatCrew {
         tables_(tables),
         board_(shape.planned),
         memory_(exchange::mesh_bytes(config_for(plan_, shape))),
-        counters_(shape.planned, std::vector<NodeCounters>(plan_.node_count)) {
+        counters_(shape.planned, std::vector<NodeCounters>(plan_.node_count)),
+        key_sets_(SharedKeySets::bytes_for(plan_)) {
     exchange::Mesh::format(memory_, config_for(plan_, shape));
+    SharedKeySets::format(plan_, key_sets_);
     tables_.share(plan_.root);
     waker_ = std::make_unique<exchange::LatchWaker>(board_, base::kLeaderSeat);
     mesh_ = std::make_unique<exchange::Mesh>(memory_, base::kLeaderSeat, *waker_);
     sources_ = std::make_unique<TableSources>(tables_, base::kLeaderSeat);
     SeatOptions options;
     options.counters = counters_[0];
+    options.key_sets = key_sets_;
     leader_ = std::make_unique<SeatRuntime>(plan_, *mesh_, *sources_, interrupts_, options);
     for (std::uint16_t seat = 1; seat < shape.came; ++seat) {
       workers_.emplace_back([this, seat] { work(base::SeatIndex(seat)); });
@@ -135,6 +139,7 @@ class SeatCrew {
     TableSources sources(tables_, seat);
     SeatOptions options;
     options.counters = counters_[seat.index()];
+    options.key_sets = key_sets_;
     NoInterrupts interrupts;
     SeatRuntime runtime(plan_, mesh, sources, interrupts, options);
     EXPECT_TRUE(mesh.join());
@@ -163,6 +168,7 @@ class SeatCrew {
   exchange::LatchBoard board_;
   std::vector<std::byte> memory_;
   std::vector<std::vector<NodeCounters>> counters_;  // by seat
+  std::vector<std::byte> key_sets_;
   NoInterrupts interrupts_;
   std::unique_ptr<exchange::LatchWaker> waker_;
   std::unique_ptr<exchange::Mesh> mesh_;

@@ -103,6 +103,73 @@ TEST(SeatLaziness, ARuntimeThatNobodyPullsOpensNothing) {
   EXPECT_TRUE(crew.errors().empty());
 }
 
+// ---- runtime filters across redistributions ----
+
+constexpr std::uint32_t kFew = 3;
+
+/// How many of kNumbers, far more than the rings hold, are among kFew, both redistributed. `v` is
+/// twice `k`, so that the sum tells which.
+PlanNode count_few() {
+  PlanNode few = scan(kFew);
+  few.rows_estimated = 100;
+  PlanNode joined = join(exchange(scan(kNumbers), 1, ExchangeKind::kRedistribute),
+                         exchange(std::move(few), 2, ExchangeKind::kRedistribute));
+  joined.rows_estimated = 100;
+  PlanNode partial = plan::build_aggregate(std::move(joined), {},
+                                           {{plan::AggregateFunction::kCountStar, 0, kInt8},
+                                            {plan::AggregateFunction::kMin, 1, kInt4},
+                                            {plan::AggregateFunction::kMax, 1, kInt4}},
+                                           1);
+  partial.as<plan::AggregateSpec>()->phase = plan::AggregatePhase::kPartial;
+  PlanNode root = plan::build_aggregate(exchange(std::move(partial), 0, ExchangeKind::kGather), {},
+                                        {{plan::AggregateFunction::kCountStar, 0, kInt8},
+                                         {plan::AggregateFunction::kMin, 1, kInt4},
+                                         {plan::AggregateFunction::kMax, 2, kInt4}},
+                                        1);
+  root.as<plan::AggregateSpec>()->phase = plan::AggregatePhase::kFinal;
+  return root;
+}
+
+TEST(SeatFilters, ABuildSideKeepsRowsFromBeingSentToAnySeat) {
+  constexpr std::int64_t kRows = 40000;
+  for (const std::uint16_t seats : {1, 2, 3, 5}) {
+    for (const std::uint16_t came : {seats, std::uint16_t{1}}) {
+      Tables tables = small_tables(kRows);
+      tables.add(kFew, numbers(40));
+      SeatCrew crew(distributed(count_few(), 3), tables, {seats, came});
+      const Rows rows = crew.drain();
+      ASSERT_EQ(rows.size(), 1U);
+      EXPECT_TRUE(rows[0][0].integer == 40);
+      EXPECT_TRUE(rows[0][2].integer == 78);
+      crew.finish();
+      const PlanNode* probed = scans_of(crew.plan().root)[0];
+      EXPECT_GT(crew.counters(probed->id).rows_removed_at_run_time, kRows / 2);
+      EXPECT_LT(crew.stream(1).rows, kRows / 2);
+    }
+  }
+}
+
+TEST(SeatFilters, EveryEpochHasItsOwnKeys) {
+  Tables tables = small_tables(20000);
+  tables.add(kFew, numbers(40));
+  SeatCrew crew(distributed(count_few(), 3), tables, {3, 3});
+  for (std::int64_t epoch = 1; epoch <= 10; ++epoch) {
+    const Rows rows = crew.drain();
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_TRUE(rows[0][0].integer == 40) << "epoch " << epoch;
+    EXPECT_TRUE(rows[0][1].integer == (epoch - 1) * 2000) << "epoch " << epoch;
+    crew.leader().restart();
+    tables.rewind();
+    Rows others;
+    for (std::int64_t i = 0; i < 40; ++i) {
+      others.push_back({of(epoch * 1000 + i), of((epoch * 1000 + i) * 2)});
+    }
+    tables.add(kFew, std::move(others));
+  }
+  crew.finish();
+  EXPECT_TRUE(crew.errors().empty());
+}
+
 TEST(SeatLaziness, AnEmptyBuildSideLeavesTheWholeProbeSideAlone) {
   // The probe side holds a join of its own, an aggregate and three streams.
   PlanNode inner = join(exchange(scan(kNumbers), 2, ExchangeKind::kRedistribute),

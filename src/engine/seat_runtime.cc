@@ -44,7 +44,12 @@ SeatRuntime::Impl::Impl(const plan::PlanSpec& plan_in, exchange::Mesh& mesh_in,
                         SourceFactory& sources, Interrupts& interrupts, const SeatOptions& options)
     : plan(plan_in),
       mesh(mesh_in),
-      context{mesh_in, sources, options.counters, options.operator_memory_bytes, {}},
+      context{mesh_in,
+              sources,
+              options.counters,
+              options.operator_memory_bytes,
+              {},
+              SharedKeySets(plan_in, options.key_sets)},
       exchanges(plan_in.stream_count, nullptr),
       control(mesh_in, registry),
       scheduler(mesh_in, control, interrupts) {
@@ -185,6 +190,7 @@ void SeatRuntime::restart() {
     throw base::Error(base::ErrorKind::kQuery, "54000", "sluice: a query was rescanned too often");
   }
   SLUICE_FAULT_POINT(kEpochAdvance);
+  impl.context.key_sets.clear();
   impl.mesh.advance_epoch();
   impl.root_begun = false;
   impl.rows_may_go = false;

@@ -18,6 +18,9 @@ struct SeatOptions {
   /// Units: bytes that each operator may hold: work_mem x hash_mem_multiplier.
   std::size_t operator_memory_bytes = std::size_t{4} << 20;
   std::span<NodeCounters> counters;  // one a node of the plan
+  /// Shared by all seats, formatted by SharedKeySets::format(); without it no runtime filter
+  /// crosses a redistribution.
+  std::span<std::byte> key_sets;
 };
 
 /// Gives the process a chance to notice cancel and other interrupts; called between steps.

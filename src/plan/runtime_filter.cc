@@ -1,6 +1,7 @@
 #include "plan/runtime_filter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "plan/filter_order.h"
 #include "plan/print.h"
@@ -48,18 +49,29 @@ bool is_worth_it(const PlanNode& join) noexcept {
          join.rows_estimated < kMatchingShareMax * join.inputs[0].rows_estimated;
 }
 
+enum class Reach : std::uint8_t { kFragment, kBeyondRedistributions };
+
 /// Follows a column of a join's probe side to the scans that it comes from.
 class Tracer {
  public:
-  Tracer(RuntimeFilterSpec found, std::vector<RuntimeFilterSpec>& result)
-      : found_(found), result_(result) {}
+  Tracer(RuntimeFilterSpec found, Reach reach, std::vector<RuntimeFilterSpec>& result)
+      : found_(found), reach_(reach), result_(result) {}
 
   /// Rows of `node` whose `column` is no key, NULL included, are not missed.
   void trace(const PlanNode& node, std::uint32_t column) {
     if (const auto* scan = node.as<ScanSpec>()) {
-      found_.scan = &node;
-      found_.column = scan->outputs[column];
-      result_.push_back(found_);
+      if (at_ == reach_) {
+        found_.scan = &node;
+        found_.column = scan->outputs[column];
+        result_.push_back(found_);
+      }
+    } else if (const auto* exchange = node.as<ExchangeSpec>()) {
+      if (reach_ == Reach::kBeyondRedistributions &&
+          exchange->kind == ExchangeKind::kRedistribute) {
+        const Reach here = std::exchange(at_, Reach::kBeyondRedistributions);
+        trace(node.inputs[0], column);
+        at_ = here;
+      }
     } else if (const auto* filter = node.as<FilterSpec>()) {
       if (std::ranges::none_of(filter->conjuncts, may_raise)) {
         trace(node.inputs[0], column);
@@ -98,21 +110,59 @@ class Tracer {
   }
 
   RuntimeFilterSpec found_;
+  Reach reach_;
+  Reach at_ = Reach::kFragment;
   std::vector<RuntimeFilterSpec>& result_;
 };
+
+/// The scans that the build side of `node`, if it is a join, tells of each of its keys.
+void trace_join_keys(const PlanNode& node, Reach reach, std::vector<RuntimeFilterSpec>& result) {
+  const auto* join = node.as<HashJoinSpec>();
+  if (join == nullptr || !drops_unmatched_probe_rows(join->type) || !is_worth_it(node)) {
+    return;
+  }
+  for (std::uint32_t key = 0; key < join->probe_keys.size(); ++key) {
+    Tracer({&node, key, nullptr, 0}, reach, result).trace(node.inputs[0], join->probe_keys[key]);
+  }
+}
 
 void collect(const PlanNode& node, std::vector<RuntimeFilterSpec>& result) {
   if (node.as<ExchangeSpec>() != nullptr) {
     return;
   }
-  const auto* join = node.as<HashJoinSpec>();
-  if (join != nullptr && drops_unmatched_probe_rows(join->type) && is_worth_it(node)) {
-    for (std::uint32_t key = 0; key < join->probe_keys.size(); ++key) {
-      Tracer({&node, key, nullptr, 0}, result).trace(node.inputs[0], join->probe_keys[key]);
-    }
-  }
+  trace_join_keys(node, Reach::kFragment, result);
   for (const PlanNode& input : node.inputs) {
     collect(input, result);
+  }
+}
+
+/// Every seat enters its keys in memory that all share, key by key.
+bool is_worth_sharing(const PlanNode& join) noexcept {
+  constexpr double kProbeRowsPerBuildRowMin = 2;
+  return join.inputs[0].rows_estimated >= kProbeRowsPerBuildRowMin * join.inputs[1].rows_estimated;
+}
+
+/// About 13 bits a row, and room for estimates that are too low: what lies unused costs little.
+std::uint32_t shared_filter_words(double build_rows) noexcept {
+  constexpr double kRowsPerWord = 5;
+  constexpr double kWordsMin = 1U << 14;
+  constexpr double kWordsMax = 1U << 17;
+  return static_cast<std::uint32_t>(std::clamp(build_rows / kRowsPerWord, kWordsMin, kWordsMax));
+}
+
+void collect_shared(const PlanNode& node, std::vector<SharedFilterSpec>& result) {
+  std::vector<RuntimeFilterSpec> found;
+  if (node.as<HashJoinSpec>() != nullptr && is_worth_sharing(node)) {
+    trace_join_keys(node, Reach::kBeyondRedistributions, found);
+  }
+  for (const RuntimeFilterSpec& filter : found) {
+    if (result.empty() || result.back().join != &node || result.back().key != filter.key) {
+      result.push_back({&node, filter.key, shared_filter_words(node.inputs[1].rows_estimated), {}});
+    }
+    result.back().scans.push_back(filter);
+  }
+  for (const PlanNode& input : node.inputs) {
+    collect_shared(input, result);
   }
 }
 
@@ -121,6 +171,16 @@ void collect(const PlanNode& node, std::vector<RuntimeFilterSpec>& result) {
 std::vector<RuntimeFilterSpec> runtime_filters(const PlanNode& root) {
   std::vector<RuntimeFilterSpec> result;
   collect(root, result);
+  return result;
+}
+
+std::vector<SharedFilterSpec> shared_filters(const PlanNode& root) {
+  constexpr std::size_t kSharedFiltersMax = 8;
+  std::vector<SharedFilterSpec> result;
+  collect_shared(root, result);
+  if (result.size() > kSharedFiltersMax) {
+    result.resize(kSharedFiltersMax);  // 8 MB at most
+  }
   return result;
 }
 

@@ -26,6 +26,24 @@ struct RuntimeFilterSpec {
 /// Source: docs/decisions/0009-runtime-filters.md
 [[nodiscard]] std::vector<RuntimeFilterSpec> runtime_filters(const PlanNode& root);
 
+/// A set of the values that one key of `join`'s build side has in all seats together: what a scan
+/// behind a redistribution needs, whose rows may go to any seat. Every seat that computes runs
+/// `join`, so that the set is complete once each of them has added its keys.
+/// Shape: `scans` is not empty; of each the join and the key are those of the set.
+/// Units: `words` of 64 bits, from the planner's estimate.
+struct SharedFilterSpec {
+  const PlanNode* join = nullptr;
+  std::uint32_t key = 0;
+  std::uint32_t words = 0;
+  std::vector<RuntimeFilterSpec> scans;
+};
+
+/// The runtime filters that cross redistributions, over the whole plan below `root`. The result
+/// points into `root`. A scan may open before the set is complete.
+/// Build sides that are large beside their probe sides are left out.
+/// Source: docs/decisions/0015-runtime-filters-across-exchanges.md
+[[nodiscard]] std::vector<SharedFilterSpec> shared_filters(const PlanNode& root);
+
 /// As EXPLAIN shows it below the scan: "(l_orderkey = o_orderkey)".
 [[nodiscard]] std::string to_string(const RuntimeFilterSpec& filter);
 

@@ -94,5 +94,88 @@ TEST(RuntimeFilter, LargeBuildSideThatEveryRowMatchesIsLeftOut) {
   EXPECT_EQ(filters(5e4, 1e6), Texts{"t (a = c)"});
 }
 
+// ---- across redistributions ----
+
+PlanNode redistributed(PlanNode input, std::uint16_t stream, std::uint32_t key) {
+  return build_exchange(std::move(input), stream, ExchangeKind::kRedistribute, {key});
+}
+
+PlanNode large(const char* name, const char* key, const char* other) {
+  return build_scan(name, {{key, kInt4}, {other, kInt4}}, 1e6);
+}
+
+/// What EXPLAIN would say of the sets that all seats share.
+Texts shared_of(const PlanNode& root) {
+  Texts texts;
+  for (const SharedFilterSpec& set : shared_filters(root)) {
+    for (const RuntimeFilterSpec& filter : set.scans) {
+      EXPECT_EQ(filter.join, set.join);
+      EXPECT_EQ(filter.key, set.key);
+      texts.push_back(filter.scan->as<ScanSpec>()->name + " " + to_string(filter));
+    }
+  }
+  return texts;
+}
+
+TEST(SharedFilters, CrossRedistributionsAndNothingElse) {
+  EXPECT_EQ(shared_of(build_join(redistributed(large("t", "a", "b"), 0, 1),
+                                 redistributed(table("u", "c", "d"), 1, 0), {{1}, {0}}, {0}, 10)),
+            Texts{"t (b = c)"});
+  for (const ExchangeKind kind : {ExchangeKind::kGather, ExchangeKind::kBroadcast}) {
+    EXPECT_TRUE(shared_of(build_join(build_exchange(large("t", "a", "b"), 0, kind),
+                                     table("u", "c", "d"), {{1}, {0}}, {0}, 10))
+                    .empty());
+  }
+}
+
+TEST(SharedFilters, AScanOfTheSameFragmentHasItsOwn) {
+  EXPECT_TRUE(shared_of(build_join(large("t", "a", "b"), table("u", "c", "d"), {{1}, {0}}, {0}, 10))
+                  .empty());
+}
+
+TEST(SharedFilters, OneSetServesEveryScanThatItReaches) {
+  PlanNode below = build_join(redistributed(large("t", "a", "b"), 0, 0),
+                              redistributed(large("u", "c", "d"), 1, 0), {{0}, {0}}, {0, 3}, 1e6);
+  const PlanNode join = build_join(std::move(below), table("v", "e", "f"), {{0}, {0}}, {0}, 10);
+  EXPECT_EQ(shared_of(join), (Texts{"t (a = e)", "u (c = e)"}));
+  EXPECT_EQ(shared_filters(join).size(), 1U);
+}
+
+TEST(SharedFilters, GoThroughSeveralRedistributions) {
+  PlanNode below = build_join(redistributed(large("t", "a", "b"), 0, 0),
+                              redistributed(table("u", "c", "d"), 1, 0), {{0}, {0}}, {1}, 1e6);
+  EXPECT_EQ(shared_of(build_join(redistributed(std::move(below), 2, 0),
+                                 redistributed(table("v", "e", "f"), 3, 0), {{0}, {0}}, {0}, 10)),
+            (Texts{"t (b = e)", "t (a = c)"}));
+}
+
+TEST(SharedFilters, EveryKeyOfAJoinHasASet) {
+  const PlanNode join =
+      build_join(redistributed(large("t", "a", "b"), 0, 0),
+                 redistributed(table("u", "c", "d"), 1, 0), {{0, 1}, {0, 1}}, {0}, 10);
+  EXPECT_EQ(shared_of(join), (Texts{"t (a = c)", "t (b = d)"}));
+  EXPECT_EQ(shared_filters(join).size(), 2U);
+}
+
+TEST(SharedFilters, BuildSidesThatAreLargeBesideTheProbeSideAreLeftOut) {
+  const auto filters = [](double build_rows) {
+    PlanNode build = build_scan("u", {{"c", kInt4}}, build_rows);
+    return shared_filters(build_join(redistributed(large("t", "a", "b"), 0, 0),
+                                     redistributed(std::move(build), 1, 0), {{0}, {0}}, {0}, 10));
+  };
+  EXPECT_TRUE(filters(600'000).empty());
+  ASSERT_EQ(filters(400'000).size(), 1U);
+  EXPECT_EQ(filters(400'000)[0].words, 80'000U);
+}
+
+TEST(SharedFilters, JoinsThatKeepUnmatchedProbeRowsHaveNone) {
+  for (const JoinType type : {JoinType::kLeft, JoinType::kFull, JoinType::kAnti}) {
+    EXPECT_TRUE(
+        shared_of(build_join(redistributed(large("t", "a", "b"), 0, 0),
+                             redistributed(table("u", "c", "d"), 1, 0), {{0}, {0}}, {0}, 10, type))
+            .empty());
+  }
+}
+
 }  // namespace
 }  // namespace sluice::plan

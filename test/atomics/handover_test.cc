@@ -6,43 +6,21 @@
 // blocked). Every order that the code asks for is weakened once, and must then be found wanting.
 #include <array>
 #include <gtest/gtest.h>
-#include <iostream>
 #include <string>
 
-#include "atomics/model_atomic.h"
 #include "exchange/control_words.h"
 #include "exchange/doorbell.h"
 #include "exchange/ring.h"
 // clang-format off
-#include <relacy/relacy.hpp>  // last, for it makes macros of words of the language
-#undef delete
-#undef new
-#undef memory_order_relaxed
-#undef memory_order_consume
-#undef memory_order_acquire
-#undef memory_order_release
-#undef memory_order_acq_rel
-#undef memory_order_seq_cst
+#include "atomics/checker.h"  // last, for the checker makes macros of words of the language
 // clang-format on
 
 namespace sluice::atomics {
 namespace {
 
-constexpr std::uint32_t kWordsMax = 32;
 constexpr std::uint64_t kRecords = 3;
 constexpr std::uint64_t kExecutions = 200000;
 constexpr base::Epoch kEpoch{1};
-
-enum class Operation { kNone, kLoad, kStore, kReadModifyWrite };
-
-/// One kind of access to one word, and the order that it gets in place of its own.
-struct Mutation {
-  const char* name;
-  std::uint32_t word;
-  Operation operation = Operation::kNone;
-  std::memory_order asked = std::memory_order_relaxed;
-  std::memory_order given = std::memory_order_relaxed;
-};
 
 // Words in the order of their construction: a PhysicalStream, then two BellLines.
 enum Word : std::uint32_t {
@@ -65,60 +43,6 @@ enum Word : std::uint32_t {
   kConsumerBells,
   kConsumerState,
 };
-
-struct Words {
-  std::array<rl::atomic<std::uint64_t>, kWordsMax> values;
-  std::uint32_t count = 0;
-};
-Words* words = nullptr;
-Mutation mutation{"none", 0};
-
-rl::memory_order order_of(std::uint32_t word, Operation operation, std::memory_order order) {
-  if (word == mutation.word && operation == mutation.operation && order == mutation.asked) {
-    order = mutation.given;
-  }
-  switch (order) {
-    case std::memory_order_relaxed:
-      return rl::mo_relaxed;
-    case std::memory_order_consume:
-    case std::memory_order_acquire:
-      return rl::mo_acquire;
-    case std::memory_order_release:
-      return rl::mo_release;
-    case std::memory_order_acq_rel:
-      return rl::mo_acq_rel;
-    case std::memory_order_seq_cst:
-      break;
-  }
-  return rl::mo_seq_cst;
-}
-
-}  // namespace
-
-std::uint32_t make_word() noexcept {
-  words->values[words->count].store(0, rl::mo_relaxed, $);
-  return words->count++;
-}
-std::uint64_t load_word(std::uint32_t word, std::memory_order order) noexcept {
-  return words->values[word].load(order_of(word, Operation::kLoad, order), $);
-}
-void store_word(std::uint32_t word, std::uint64_t value, std::memory_order order) noexcept {
-  words->values[word].store(value, order_of(word, Operation::kStore, order), $);
-}
-std::uint64_t exchange_word(std::uint32_t word, std::uint64_t value,
-                            std::memory_order order) noexcept {
-  return words->values[word].exchange(value, order_of(word, Operation::kReadModifyWrite, order), $);
-}
-std::uint64_t or_word(std::uint32_t word, std::uint64_t bits, std::memory_order order) noexcept {
-  return words->values[word].fetch_or(bits, order_of(word, Operation::kReadModifyWrite, order), $);
-}
-bool compare_exchange_word(std::uint32_t word, std::uint64_t& expected, std::uint64_t value,
-                           std::memory_order order) noexcept {
-  return words->values[word].compare_exchange_weak(
-      expected, value, order_of(word, Operation::kReadModifyWrite, order), $, rl::mo_relaxed, $);
-}
-
-namespace {
 
 /// A latch a seat: a futex word, as in test/process.
 class ModelWaker final : public exchange::Waker {
@@ -148,9 +72,6 @@ class ModelWaker final : public exchange::Waker {
 struct Handover : rl::test_suite<Handover, 2> {
   // The model's words come first: what follows is made of them.
   Words model;
-  struct Claim {
-    explicit Claim(Words& model) { words = &model; }
-  } claim{model};
   exchange::PhysicalStream stream{};
   std::array<exchange::BellLine, 2> bells{};
   std::array<rl::atomic<int>, 2> latches;
@@ -230,28 +151,13 @@ struct Handover : rl::test_suite<Handover, 2> {
   }
 };
 
-/// Whether every execution is without fault.
-bool passes(const Mutation& changed) {
-  mutation = changed;
-  std::ostream nowhere(nullptr);  // the checker would allocate for it in its own memory
-  rl::test_params parameters;
-  parameters.iteration_count = kExecutions;
-  parameters.search_type = rl::sched_random;
-  parameters.execution_depth_limit = 4000;
-  parameters.output_stream = &nowhere;
-  parameters.progress_stream = &nowhere;
-  const bool passed = rl::simulate<Handover>(parameters);
-  mutation = {"none", 0};
-  std::cout << changed.name << ": " << rl::test_result_str(parameters.test_result) << " after "
-            << parameters.stop_iteration << " executions\n";
-  return passed;
+TEST(Handover, IsRightInRandomSchedules) {
+  EXPECT_TRUE(passes<Handover>({"unchanged", 0}, kExecutions));
 }
-
-TEST(Handover, IsRightInRandomSchedules) { EXPECT_TRUE(passes({"unchanged", 0})); }
 
 class WeakenedHandover : public ::testing::TestWithParam<Mutation> {};
 
-TEST_P(WeakenedHandover, IsFoundOut) { EXPECT_FALSE(passes(GetParam())); }
+TEST_P(WeakenedHandover, IsFoundOut) { EXPECT_FALSE(passes<Handover>(GetParam(), kExecutions)); }
 
 using enum Operation;
 INSTANTIATE_TEST_SUITE_P(
@@ -289,8 +195,6 @@ INSTANTIATE_TEST_SUITE_P(
                       Mutation{"EndReadRelaxed", kHave, kLoad, std::memory_order_acquire,
                                std::memory_order_relaxed}),
     [](const auto& mutated) { return std::string(mutated.param.name); });
-
-void PrintTo(const Mutation& mutated, std::ostream* out) { *out << mutated.name; }
 
 }  // namespace
 }  // namespace sluice::atomics

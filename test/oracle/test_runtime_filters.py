@@ -99,3 +99,42 @@ def test_an_error_in_a_condition_of_the_scan_is_raised_all_the_same(tables):
         select count(*) from lines l join orders o on l.ord = o.ord
         where o.status = 'state 7' and 2147483647 - l.part + (l.part - 999) * 10 >= 0
           and l.part + 2147482649 > 0""", workers=WORKER_COUNTS)
+
+
+CROSSING = """select count(*), sum(o.part), max(o.status) from orders o where o.status in ('state 7', 'state 8')
+              and {}exists (select 1 from lines l where l.{} = o.{})"""
+
+
+@pytest.mark.parametrize("negation", ("", "not "))
+@pytest.mark.parametrize("key", ("ord", "code", "ratio", "price", "made"))
+def test_filters_cross_redistributions(tables, negation, key):
+    tables.assert_same(CROSSING.format(negation, key, key), workers=WORKER_COUNTS)
+
+
+def test_what_no_seat_wants_is_not_sent(tables):
+    """The build side is in parts, one a seat, and so are the rows that look for it."""
+    query = CROSSING.format("", "ord", "ord")
+    plan = "\n".join(tables.plan(query, 2, "analyze, costs off, timing off"))
+    assert re.search(r"Exchange Redistribute.*Hash Key: l\.ord", plan), plan
+    assert "Runtime Filter: (l.ord = o.ord)" in plan
+    # Before every seat has its part, no more rows come than the rings hold.
+    tables.execute("set sluice.exchange_memory = '256kB'")
+    try:
+        assert removed(tables, query, 2) > 20000
+    finally:
+        tables.execute("reset sluice.exchange_memory")
+
+
+@pytest.mark.parametrize("workers", (0, 1, 2))
+def test_rescans_fill_the_filters_again(tables, workers):
+    """The subquery runs again for every row, mostly from the middle of the last run."""
+    crossing = """select o.part from orders o where o.status in ('state 7', 'state 8')
+                  and exists (select 1 from lines l where l.ord = o.ord)"""
+    query = f"select count(*), sum(i) from generate_series(1, 40) i where i * 30 > all ({crossing})"
+    tables.execute("set enable_material = off")
+    try:
+        plan = "\n".join(tables.plan(query, workers, "analyze, costs off, timing off"))
+        assert "Sluice" in plan and "loops=40" in plan, plan
+        assert tables.outcome(query, "force", workers) == tables.outcome(query, "off")
+    finally:
+        tables.execute("reset enable_material")

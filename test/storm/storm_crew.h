@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/seat_crew.h"
+#include "engine/shared_key_sets.h"
 #include "exchange/mesh_dump.h"
 #include "storm/hang_watchdog.h"
 #include "storm/seat_faults.h"
@@ -49,8 +50,10 @@ class StormCrew {
         board_(options_.shape.planned),
         memory_(exchange::mesh_bytes(config())),
         counters_(options_.shape.planned, std::vector<engine::NodeCounters>(plan.node_count)),
+        key_sets_(engine::SharedKeySets::bytes_for(plan)),
         endings_(options_.shape.came) {
     exchange::Mesh::format(memory_, config());
+    engine::SharedKeySets::format(plan, key_sets_);
     tables_.share(plan_.root);
     waker_ = std::make_unique<exchange::LatchWaker>(board_, base::kLeaderSeat);
     mesh_ = std::make_unique<exchange::Mesh>(memory_, base::kLeaderSeat, *waker_);
@@ -120,6 +123,7 @@ class StormCrew {
   std::unique_ptr<SeatRuntime> make_runtime(exchange::Mesh& mesh, engine::SourceFactory& sources) {
     engine::SeatOptions options;
     options.counters = counters_[mesh.self().index()];
+    options.key_sets = key_sets_;
     options.operator_memory_bytes = options_.operator_memory_bytes;
     return std::make_unique<SeatRuntime>(plan_, mesh, sources, interrupts_, options);
   }
@@ -185,6 +189,7 @@ class StormCrew {
   exchange::LatchBoard board_;
   std::vector<std::byte> memory_;
   std::vector<std::vector<engine::NodeCounters>> counters_;  // by seat
+  std::vector<std::byte> key_sets_;
   engine::testing::NoInterrupts interrupts_;
   FaultLog log_;
   std::vector<std::unique_ptr<SeatFaults>> faults_;  // by seat

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/fault_point.h"
 #include "codec/plan_codec.h"
+#include "engine/shared_key_sets.h"
 #include "pg/border/call.h"
 #include "pg/border/pg_include.h"
 #include "pg/launch/segment_room.h"
@@ -91,6 +92,7 @@ Crew::Crew(const plan::PlanSpec& plan, const CrewOptions& options) {
   sizes.plan_bytes = plan_bytes.size();
   sizes.query_bytes = std::strlen(options.query) + 1;
   sizes.share_bytes = scan_share_bytes(plan);
+  sizes.key_set_bytes = engine::SharedKeySets::bytes_for(plan);
   sizes.operator_memory_bytes = options.operator_memory_bytes;
   const auto size_for = [&](std::uint16_t seats) {
     config.seats = seats;
@@ -116,6 +118,7 @@ Crew::Crew(const plan::PlanSpec& plan, const CrewOptions& options) {
   std::memcpy(region_->plan().data(), plan_bytes.data(), plan_bytes.size());
   std::memcpy(region_->query(), options.query, sizes.query_bytes);
   scan_share_init(plan, region_->share());
+  engine::SharedKeySets::format(plan, region_->key_sets());
   exchange::Mesh::format(region_->mesh(), config);
   waker_ = std::make_unique<LatchWaker>(region_->processes());
   waker_->take_seat(base::kLeaderSeat);

@@ -10,7 +10,7 @@ namespace sluice::pg {
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x534C554943450001;  // "SLUICE" and the layout's version
+constexpr std::uint64_t kMagic = 0x534C554943450002;  // "SLUICE" and the layout's version
 
 std::size_t align_up(std::size_t bytes) noexcept {
   return (bytes + RunRegion::kAlignment - 1) / RunRegion::kAlignment * RunRegion::kAlignment;
@@ -29,6 +29,7 @@ struct RunRegion::Offsets {
   std::size_t plan;
   std::size_t query;
   std::size_t share;
+  std::size_t key_sets;
   std::size_t mesh;
   std::size_t end;
 
@@ -39,7 +40,8 @@ struct RunRegion::Offsets {
         plan(align_up(usage + sizes.seats * sizeof(SeatUsage))),
         query(align_up(plan + sizes.plan_bytes)),
         share(align_up(query + sizes.query_bytes)),
-        mesh(align_up(share + sizes.share_bytes)),
+        key_sets(align_up(share + sizes.share_bytes)),
+        mesh(align_up(key_sets + sizes.key_set_bytes)),
         end(align_up(mesh + sizes.mesh_bytes)) {}
 
   /// Every seat's counters are on cache lines of their own.
@@ -95,6 +97,10 @@ char* RunRegion::query() const noexcept {
 
 std::span<std::byte> RunRegion::share() const noexcept {
   return {at(Offsets(header_->sizes).share), header_->sizes.share_bytes};
+}
+
+std::span<std::byte> RunRegion::key_sets() const noexcept {
+  return {at(Offsets(header_->sizes).key_sets), header_->sizes.key_set_bytes};
 }
 
 std::span<std::byte> RunRegion::mesh() const noexcept {

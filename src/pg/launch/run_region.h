@@ -11,6 +11,7 @@
 // | plan      | leader, before any worker starts    | all            |
 // | query     | leader, before any worker starts    | workers        |
 // | share     | all (pg/source)                     | all            |
+// | key sets  | all (engine)                        | all            |
 // | mesh      | all (exchange)                      | all            |
 #pragma once
 
@@ -36,6 +37,7 @@ struct RunSizes {
   std::size_t plan_bytes = 0;
   std::size_t query_bytes = 0;  // of the query's text, its final zero included
   std::size_t share_bytes = 0;
+  std::size_t key_set_bytes = 0;
   std::size_t mesh_bytes = 0;
   std::size_t operator_memory_bytes = 0;  // not held: every operator's budget, in every seat
 };
@@ -57,7 +59,8 @@ class RunRegion {
   /// Units: bytes of a region, with room to align its start to kAlignment.
   [[nodiscard]] static std::size_t bytes_for(const RunSizes& sizes) noexcept;
 
-  /// Lays out `memory` and zeroes all but the share and the mesh. Runs in: the leader, once.
+  /// Lays out `memory` and zeroes all but the share, the key sets and the mesh.
+  /// Runs in: the leader, once.
   /// Shape: bytes_for(sizes) bytes.
   [[nodiscard]] static RunRegion format(void* memory, const RunSizes& sizes) noexcept;
   /// Errors: kCorrupt when `memory` was not formatted by this build.
@@ -75,6 +78,7 @@ class RunRegion {
   /// The query's text, for the log and pg_stat_activity.
   [[nodiscard]] char* query() const noexcept;
   [[nodiscard]] std::span<std::byte> share() const noexcept;
+  [[nodiscard]] std::span<std::byte> key_sets() const noexcept;
   [[nodiscard]] std::span<std::byte> mesh() const noexcept;
 
  private:

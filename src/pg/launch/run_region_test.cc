@@ -16,6 +16,7 @@ RunSizes some_sizes() {
   sizes.plan_bytes = 77;
   sizes.query_bytes = 9;
   sizes.share_bytes = 130;
+  sizes.key_set_bytes = 260;
   sizes.mesh_bytes = 4096;
   sizes.operator_memory_bytes = 123456;
   return sizes;
@@ -55,6 +56,7 @@ TEST(RunRegion, PartsNeitherOverlapNorLeaveTheMemory) {
   std::memset(region.mesh().data(), 1, region.mesh().size());
   std::memset(region.share().data(), 2, region.share().size());
   std::memset(region.plan().data(), 3, region.plan().size());
+  std::memset(region.key_sets().data(), 4, region.key_sets().size());
   std::memcpy(region.query(), "select 1", 9);
   for (std::uint16_t seat = 0; seat < sizes.seats; ++seat) {
     for (engine::NodeCounters& node : region.counters(base::SeatIndex(seat))) {
@@ -67,6 +69,9 @@ TEST(RunRegion, PartsNeitherOverlapNorLeaveTheMemory) {
   EXPECT_EQ(region.mesh().back(), std::byte{1});
   EXPECT_EQ(region.share().front(), std::byte{2});
   EXPECT_EQ(region.share().back(), std::byte{2});
+  EXPECT_EQ(region.key_sets().size(), 260U);
+  EXPECT_EQ(region.key_sets().front(), std::byte{4});
+  EXPECT_EQ(region.key_sets().back(), std::byte{4});
   EXPECT_EQ(region.plan().front(), std::byte{3});
   EXPECT_EQ(region.plan().back(), std::byte{3});
   EXPECT_STREQ(region.query(), "select 1");
@@ -85,6 +90,7 @@ TEST(RunRegion, MeshAndSeatsCountersStartOnTheirOwnLines) {
   };
   EXPECT_TRUE(is_aligned(region.mesh().data()));
   EXPECT_TRUE(is_aligned(region.share().data()));
+  EXPECT_TRUE(is_aligned(region.key_sets().data()));
   EXPECT_TRUE(is_aligned(region.counters(base::SeatIndex(1)).data()));
 }
 

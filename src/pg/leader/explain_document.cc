@@ -55,6 +55,9 @@ ExplainDocument::ExplainDocument(const LeaderScan& scan, const ExplainState& opt
     const auto more = plan::runtime_filters(exchange->inputs[0]);
     filters_.insert(filters_.end(), more.begin(), more.end());
   }
+  for (const plan::SharedFilterSpec& set : plan::shared_filters(plan.root)) {
+    filters_.insert(filters_.end(), set.scans.begin(), set.scans.end());
+  }
   if (text_format_) {
     add_node(plan.root, 0);
     return;

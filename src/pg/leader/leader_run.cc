@@ -51,6 +51,7 @@ void LeaderRun::start(Snapshot snapshot) {
     engine::SeatOptions options;
     options.operator_memory_bytes = crew_->region().operator_memory_bytes();
     options.counters = crew_->region().counters(base::kLeaderSeat);
+    options.key_sets = crew_->region().key_sets();
     runtime_ = std::make_unique<engine::SeatRuntime>(plan_, crew_->mesh(), *sources_, interrupts_,
                                                      options);
   });

@@ -88,6 +88,7 @@ void serve(Seat& seat) {
   engine::SeatOptions options;
   options.operator_memory_bytes = seat.region.operator_memory_bytes();
   options.counters = seat.region.counters(seat.index);
+  options.key_sets = seat.region.key_sets();
   engine::SeatRuntime runtime(plan, seat.mesh, sources, interrupts, options);
   try {
     runtime.serve();
