@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from results import PYTHON, ROOT, WORK, build, step, unit_tests
+from results import PYTHON, ROOT, WATCHED, WORK, build, step, unit_tests
 
 STORMS = ("thread_storm_test", "process_storm_test", "allocation_storm_test")
 ORACLE = ("test_faults.py", "test_storm.py")
@@ -40,8 +40,7 @@ def gcc_library(name):
 def storms_and_server(results, long):
     """One build with fault points and assertions: what a storm finds, it finds early."""
     directory = WORK / "faults"
-    if not build(results, "faults", directory, "-DSLUICE_FAULT_POINTS=ON", "-DCMAKE_BUILD_TYPE=Debug",
-                 "-DCMAKE_CXX_FLAGS=-O1", targets=(*STORMS, "sluice")):
+    if not build(results, "faults", directory, *WATCHED, "-DSLUICE_FAULT_POINTS=ON", targets=(*STORMS, "sluice")):
         return
     seeds = {"SLUICE_STORM_SEEDS": "12000"} if long else {}
     unit_tests(results, "faults", directory, STORMS, **seeds)
@@ -53,9 +52,8 @@ def under_address_sanitizer(results, long):
     """The server with a library that AddressSanitizer watches, over a part of the oracle."""
     directory = WORK / "asan-pg"
     # Where bytes die is all that is asked of this build.
-    if not build(results, "asan-pg", directory, "-DSLUICE_FAULT_POINTS=ON", "-DSLUICE_TESTS=OFF",
-                 "-DSLUICE_SANITIZE=address", "-DCMAKE_BUILD_TYPE=Debug",
-                 "-DCMAKE_CXX_FLAGS=-O1 -g1"):
+    if not build(results, "asan-pg", directory, *WATCHED, "-DSLUICE_FAULT_POINTS=ON", "-DSLUICE_TESTS=OFF",
+                 "-DSLUICE_SANITIZE=address"):
         return
     shim = directory / "no_translations.so"
     if not step(results, "build no_translations", ["gcc", "-shared", "-fPIC", "-o", shim,

@@ -14,6 +14,8 @@ PYTHON = ROOT / ".cache/venv/bin/python"
 CORES = os.cpu_count() or 2
 JOBS = str(CORES)
 PORTABLE = ("-DSLUICE_WITH_PG=OFF", "-DCMAKE_BUILD_TYPE=RelWithDebInfo")
+# With checks that slow it down anyway: less optimized, and line numbers only, it is built in half the time.
+WATCHED = ("-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1")
 
 
 class Results:

@@ -13,7 +13,7 @@ import sys
 
 import code_checks
 import faults
-from results import PORTABLE, PYTHON, ROOT, WORK, Results, build, step, unit_tests
+from results import PORTABLE, PYTHON, ROOT, WATCHED, WORK, Results, build, step, unit_tests
 
 
 def check_sources(results):
@@ -91,10 +91,10 @@ def main():
         code_checks.valgrind(results, WORK / "gcc")
         server_tests(results, WORK / "gcc/sluice.so", arguments.all)
     faults.storms_and_server(results, arguments.all)
-    if build(results, "asan", WORK / "asan", *PORTABLE, "-DSLUICE_SANITIZE=address"):
+    if build(results, "asan", WORK / "asan", *PORTABLE, *WATCHED, "-DSLUICE_SANITIZE=address"):
         unit_tests(results, "asan", WORK / "asan")
     threaded = ("exchange_test", "engine_test", "thread_storm_test")
-    if build(results, "tsan", WORK / "tsan", *PORTABLE, "-DSLUICE_SANITIZE=thread",
+    if build(results, "tsan", WORK / "tsan", *PORTABLE, *WATCHED, "-DSLUICE_SANITIZE=thread",
              "-DSLUICE_FAULT_POINTS=ON", targets=threaded):
         unit_tests(results, "tsan", WORK / "tsan", threaded,
                    SLUICE_STORM_SEEDS="1000" if arguments.all else "100")

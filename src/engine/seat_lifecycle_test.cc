@@ -157,7 +157,7 @@ TEST(SeatFilters, EveryEpochHasItsOwnKeys) {
     const Rows rows = crew.drain();
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_TRUE(rows[0][0].integer == 40) << "epoch " << epoch;
-    EXPECT_TRUE(rows[0][1].integer == (epoch - 1) * 2000) << "epoch " << epoch;
+    EXPECT_TRUE(rows[0][1].integer == base::Int128{epoch - 1} * 2000) << "epoch " << epoch;
     crew.leader().restart();
     tables.rewind();
     Rows others;
