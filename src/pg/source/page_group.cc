@@ -4,6 +4,7 @@
 #include <span>
 
 #include "pg/source/decode/line_pointer.h"
+#include "pg/source/decode/read_through.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/heapam.h>
@@ -144,16 +145,6 @@ void add_page(PageGroupReader& reader, Buffer buffer) {
   LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 }
 
-/// Reads a page through once, from its first byte to its last: the processor's own prefetcher then
-/// delivers it at the memory's full speed. The tuples are read backwards and in pieces, which it
-/// does not recognize.
-void fetch_page(Page page) {
-  constexpr std::size_t kCacheLineBytes = 64;
-  for (std::size_t offset = 0; offset < BLCKSZ; offset += kCacheLineBytes) {
-    (void)*static_cast<const volatile char*>(page + offset);
-  }
-}
-
 #if PG_VERSION_NUM < 160000
 RelFileNode storage_of(Relation relation) { return relation->rd_node; }
 
@@ -269,7 +260,7 @@ void read_page_group(PageGroupReader& reader) {
     reader.pins[reader.pin_count++] = buffer;
     ++pages;
     if (!reader.count_only) {
-      fetch_page(BufferGetPage(buffer));
+      read_through({reinterpret_cast<const std::uint8_t*>(BufferGetPage(buffer)), BLCKSZ});
     }
     heap_page_prune_opt(reader.relation, buffer);
     add_page(reader, buffer);

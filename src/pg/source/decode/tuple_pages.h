@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "pg/source/decode/tuple_builder.h"
@@ -22,6 +23,7 @@ class TuplePages {
     for (std::size_t page = 0; page < page_count; ++page) {
       if (page % kGroupPages == 0 || groups_.back().size() + kPageTuplesMax > kGroupTuplesMax) {
         groups_.emplace_back();
+        group_starts_.push_back(page);
       }
       std::size_t top = kPageBytes;
       std::size_t bottom = kPageHeaderBytes;
@@ -46,6 +48,12 @@ class TuplePages {
 
   /// Groups of as many pages as a scan claims at once.
   [[nodiscard]] const std::vector<std::vector<TupleBytes>>& groups() const { return groups_; }
+  /// The pages of one of them.
+  [[nodiscard]] std::span<const std::uint8_t> group_bytes(std::size_t group) const {
+    const std::size_t begin = group_starts_[group];
+    const std::size_t end = group + 1 < groups_.size() ? group_starts_[group + 1] : page_count_;
+    return {align_up(bytes_.data(), 64) + begin * kPageBytes, (end - begin) * kPageBytes};
+  }
   [[nodiscard]] std::size_t rows() const { return rows_; }
   [[nodiscard]] std::size_t bytes() const { return page_count_ * kPageBytes; }
 
@@ -60,6 +68,7 @@ class TuplePages {
   std::size_t page_count_;
   std::vector<std::uint8_t> bytes_;
   std::vector<std::vector<TupleBytes>> groups_;
+  std::vector<std::size_t> group_starts_;  // page numbers
   std::size_t rows_ = 0;
 };
 
