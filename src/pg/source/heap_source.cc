@@ -30,43 +30,58 @@ std::vector<plan::DataType> column_types(const plan::ScanSpec& scan) {
   return types;
 }
 
-/// What of a scan's columns is decoded, and when.
-/// Shape: the columns that are only handed out have the stage after the last of `filters`; without
-///        conditions that is stage 0.
-struct DecodedColumns {
+using Stages = std::vector<std::optional<Stage>>;  // by scan column; nothing where it is not read
+
+/// What is decoded, and when.
+struct DecodeOrder {
   std::vector<ColumnTarget> targets;
-  std::vector<std::uint16_t> decoded;  // by scan column: index into `targets`, or kNotDecoded
-  std::vector<FilterStage> filters;
+  std::vector<std::uint16_t> decoded;    // by scan column: index into `targets`, or kNotDecoded
+  std::unique_ptr<PageDecoder> decoder;  // made when first used
 };
 
-DecodedColumns choose_columns(Relation relation, const plan::ScanSpec& scan,
-                              std::vector<engine::ScanFilter> runtime_filters) {
-  DecodedColumns result;
-  FilterStages staged(scan, std::move(runtime_filters));
-  std::vector<std::optional<Stage>> stages = staged.first_stages();
-  result.filters = std::move(staged).take();
-  const auto output_stage = static_cast<Stage>(result.filters.size());
+/// What is only handed out is decoded after the last condition; without conditions that is stage 0.
+void add_outputs(const plan::ScanSpec& scan, Stages& stages, Stage output_stage) {
   for (const std::uint32_t output : scan.outputs) {
     SLUICE_CHECK(output < scan.columns.size(), "a scan hands out a column it does not have");
     stages[output] = stages[output].value_or(output_stage);
   }
-  result.decoded.assign(scan.columns.size(), kNotDecoded);
+}
+
+/// Moves to an earlier stage what that stage passes on its way to another column.
+void decode_in_passing(const plan::ScanSpec& scan, Stages& stages, Stage output_stage) {
+  for (Stage stage = 0; stage < output_stage; ++stage) {
+    int last = 0;
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      last = stages[i] == stage ? std::max<int>(last, scan.columns[i].attribute) : last;
+    }
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      if (stages[i] > stage && scan.columns[i].attribute < last) {
+        stages[i] = stage;
+      }
+    }
+  }
+}
+
+DecodeOrder decode_order(Relation relation, const plan::ScanSpec& scan, const Stages& stages,
+                         Stage output_stage) {
+  DecodeOrder order;
+  order.decoded.assign(scan.columns.size(), kNotDecoded);
   for (Stage stage = 0; stage <= output_stage; ++stage) {
     for (std::size_t i = 0; i < scan.columns.size(); ++i) {
       if (stages[i] != stage) {
         continue;
       }
-      const auto same = std::ranges::find(result.targets, scan.columns[i].attribute - 1,
+      const auto same = std::ranges::find(order.targets, scan.columns[i].attribute - 1,
                                           [](const ColumnTarget& t) { return int{t.attribute}; });
-      if (same == result.targets.end()) {
-        result.targets.push_back(column_target(relation, scan.columns[i], stage));
-        result.decoded[i] = static_cast<std::uint16_t>(result.targets.size() - 1);
+      if (same == order.targets.end()) {
+        order.targets.push_back(column_target(relation, scan.columns[i], stage));
+        order.decoded[i] = static_cast<std::uint16_t>(order.targets.size() - 1);
       } else {
-        result.decoded[i] = static_cast<std::uint16_t>(same - result.targets.begin());
+        order.decoded[i] = static_cast<std::uint16_t>(same - order.targets.begin());
       }
     }
   }
-  return result;
+  return order;
 }
 
 /// What rows must pass at the end of a stage.
@@ -87,6 +102,7 @@ class HeapSource final : public engine::Source {
 
  private:
   void read_group();
+  void choose_order();
   void refresh_views();
   [[nodiscard]] std::uint32_t decode_all(std::uint32_t end);
   [[nodiscard]] std::uint32_t decode_passed(Stage stage, std::uint32_t end);
@@ -96,8 +112,10 @@ class HeapSource final : public engine::Source {
   bool begun_ = false;
   std::unique_ptr<PageGroupReader> reader_;
   std::vector<std::uint32_t> outputs_;
-  std::vector<std::uint16_t> decoded_;
-  std::unique_ptr<PageDecoder> decoder_;  // null where rows are only counted
+  std::vector<AttributeLayout> layouts_;  // empty where rows are only counted
+  DecodeOrder when_wanted_;               // a value once its row has passed what comes before it
+  DecodeOrder in_passing_;                // whenever it is passed on the way; empty: the same
+  DecodeOrder* order_ = &when_wanted_;    // of the current group
   std::vector<Conditions> conditions_;    // by stage
   Detoaster detoaster_;
   std::vector<vector::ColumnView> scan_views_;    // by scan column, for the filters
@@ -105,6 +123,7 @@ class HeapSource final : public engine::Source {
   std::vector<ToastedValue> first_toasted_;       // of the group's rows, in stage 0
   std::uint32_t first_row_ = 0;
   std::uint32_t passed_count_ = 0;
+  std::uint32_t group_passed_ = 0;  // of the rows before first_row_
   std::array<vector::RowIndex, vector::kBatchRowsMax> passed_{};
   std::array<vector::RowIndex, vector::kBatchRowsMax> asked_{};
 };
@@ -120,20 +139,28 @@ HeapSource::HeapSource(const plan::ScanSpec& scan, std::vector<engine::ScanFilte
   reader_->relation = relation;
   reader_->snapshot = snapshot;
   reader_->share = share;
-  DecodedColumns columns = choose_columns(relation, scan, std::move(filters));
-  decoded_ = std::move(columns.decoded);
-  for (FilterStage& stage : columns.filters) {
+  FilterStages filters_by_stage(scan, std::move(filters));
+  Stages stages = filters_by_stage.first_stages();
+  std::vector<FilterStage> conditions = std::move(filters_by_stage).take();
+  const auto output_stage = static_cast<Stage>(conditions.size());
+  add_outputs(scan, stages, output_stage);
+  for (FilterStage& stage : conditions) {
     conditions_.push_back({engine::Predicate(stage.conjuncts, column_types(scan), budget),
                            std::move(stage.runtime_filters)});
   }
   for (const plan::ScanColumn& column : scan.columns) {
     scan_views_.push_back({engine::physical_type_of(column.type), false, nullptr, nullptr});
   }
-  if (columns.targets.empty() && conditions_.empty()) {
+  when_wanted_ = decode_order(relation, scan, stages, output_stage);
+  if (when_wanted_.targets.empty() && conditions_.empty()) {
     reader_->count_only = true;
-  } else {
-    decoder_ = std::make_unique<PageDecoder>(attribute_layouts(relation, scan),
-                                             std::move(columns.targets));
+    return;
+  }
+  layouts_ = attribute_layouts(relation, scan);
+  const Stages when_wanted = stages;
+  decode_in_passing(scan, stages, output_stage);
+  if (stages != when_wanted) {
+    in_passing_ = decode_order(relation, scan, stages, output_stage);
   }
 }
 
@@ -157,25 +184,40 @@ void HeapSource::read_group() {
     read_page_group(*reader);
   });
   begun_ = true;
+  if (!layouts_.empty()) {
+    choose_order();
+    PageDecoder& decoder = *order_->decoder;
+    decoder.load({reader_->tuples.data(), reader_->tuple_count});
+    decoder.decode_stage(0, nullptr, decoder.rows());
+    first_toasted_.assign(decoder.toasted().begin(), decoder.toasted().end());
+  }
   first_row_ = 0;
-  if (decoder_ != nullptr) {
-    decoder_->load({reader_->tuples.data(), reader_->tuple_count});
-    decoder_->decode_stage(0, nullptr, decoder_->rows());
-    first_toasted_.assign(decoder_->toasted().begin(), decoder_->toasted().end());
+  group_passed_ = 0;
+}
+
+/// To walk over a value and come back for it costs more than to decode it at once, unless many rows
+/// are left out. The last group's rows tell.
+void HeapSource::choose_order() {
+  constexpr std::uint32_t kSharePassedMin = 4;  // all but one in so many
+  const std::uint32_t dropped = first_row_ - group_passed_;
+  const bool most_pass = first_row_ > 0 && dropped <= first_row_ / kSharePassedMin;
+  order_ = most_pass && !in_passing_.targets.empty() ? &in_passing_ : &when_wanted_;
+  if (order_->decoder == nullptr) {
+    order_->decoder = std::make_unique<PageDecoder>(layouts_, order_->targets);
   }
 }
 
 void HeapSource::refresh_views() {
   for (std::size_t i = 0; i < scan_views_.size(); ++i) {
-    if (decoded_[i] != kNotDecoded) {
-      scan_views_[i] = decoder_->view(decoded_[i]);
+    if (order_->decoded[i] != kNotDecoded) {
+      scan_views_[i] = order_->decoder->view(order_->decoded[i]);
     }
   }
 }
 
 /// Leaves in passed_ what of it passes `conditions`.
 void HeapSource::run_conditions(Conditions& conditions) {
-  const std::uint32_t rows = decoder_->rows();
+  const std::uint32_t rows = reader_->tuple_count;
   if (!conditions.predicate.empty() && passed_count_ == rows) {
     passed_count_ = conditions.predicate.filter(vector::Batch(scan_views_, rows), passed_.data());
   } else if (!conditions.predicate.empty()) {
@@ -194,7 +236,7 @@ std::uint32_t HeapSource::decode_all(std::uint32_t end) {
   if (!first_toasted_.empty()) {
     std::erase_if(first_toasted_, [this](const ToastedValue& v) { return v.row < first_row_; });
     end = detoaster_.rows_within(first_toasted_, end);
-    detoaster_.unpack(first_toasted_, first_row_, end, *decoder_);
+    detoaster_.unpack(first_toasted_, first_row_, end, *order_->decoder);
   }
   refresh_views();
   passed_count_ = end - first_row_;
@@ -206,13 +248,13 @@ std::uint32_t HeapSource::decode_all(std::uint32_t end) {
 /// Decodes a later stage for the rows in passed_. Where the unpacked values would be too large, it
 /// drops the last of these rows. Returns the end of the rows that are left.
 std::uint32_t HeapSource::decode_passed(Stage stage, std::uint32_t end) {
-  decoder_->decode_stage(stage, passed_.data(), passed_count_);
-  const std::span<const ToastedValue> toasted = decoder_->toasted();
+  order_->decoder->decode_stage(stage, passed_.data(), passed_count_);
+  const std::span<const ToastedValue> toasted = order_->decoder->toasted();
   if (!toasted.empty()) {
     end = detoaster_.rows_within(toasted, end);
     const auto* behind = std::lower_bound(passed_.data(), passed_.data() + passed_count_, end);
     passed_count_ = static_cast<std::uint32_t>(behind - passed_.data());
-    detoaster_.unpack(toasted, first_row_, end, *decoder_);
+    detoaster_.unpack(toasted, first_row_, end, *order_->decoder);
   }
   refresh_views();
   return end;
@@ -228,7 +270,7 @@ engine::SourceState HeapSource::next(vector::Batch& out) {
     read_group();
   }
   const std::uint32_t rows = reader_->tuple_count;
-  if (decoder_ == nullptr) {
+  if (layouts_.empty()) {
     out = vector::Batch({}, rows);
     first_row_ = rows;
     return engine::SourceState::kBatch;
@@ -239,6 +281,7 @@ engine::SourceState HeapSource::next(vector::Batch& out) {
     end = decode_passed(static_cast<Stage>(stage + 1), end);
   }
   first_row_ = end;
+  group_passed_ += passed_count_;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     output_views_[i] = scan_views_[outputs_[i]];
   }
