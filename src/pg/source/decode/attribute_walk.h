@@ -21,6 +21,14 @@ struct Cursor {
   [[nodiscard]] const std::uint8_t* locate(std::uint32_t row) const noexcept {
     return align_up(at[row], alignment) + skip_bytes;
   }
+  /// Whether locate() is at[row] itself.
+  [[nodiscard]] bool is_exact() const noexcept { return alignment == 1 && skip_bytes == 0; }
+};
+
+/// A Cursor that is_exact(): what most loops have, to be compiled for.
+struct ExactCursor {
+  const std::uint8_t* const* at;
+  [[nodiscard]] const std::uint8_t* locate(std::uint32_t row) const noexcept { return at[row]; }
 };
 
 /// Moves cursors over the attributes of one group.

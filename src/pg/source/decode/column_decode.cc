@@ -140,8 +140,8 @@ void ColumnDecoder::store_absent(std::uint32_t row) {
 // The loops are functions of their own: together with others they would run out of registers.
 
 /// All rows have the attribute. `present` stores a row's value and returns where it ends.
-template <typename T, typename Rows, typename Present>
-[[gnu::noinline]] void ColumnDecoder::decode_full(Rows rows, Cursor cursor,
+template <typename T, typename Rows, typename Places, typename Present>
+[[gnu::noinline]] void ColumnDecoder::decode_full(Rows rows, Places cursor,
                                                   const std::uint8_t** out, Present present) {
   const std::uint8_t* const* ends = group_->ends();
   for (std::uint32_t i = 0; i < rows.count; ++i) {
@@ -173,6 +173,8 @@ void ColumnDecoder::decode_values(const Cursor& cursor, const RowSet& rows,
   with_rows(rows, [&](auto set) {
     if (sparse_) {
       decode_sparse<T>(set, cursor, out, present);
+    } else if (cursor.is_exact()) {
+      decode_full<T>(set, ExactCursor{cursor.at}, out, present);
     } else {
       decode_full<T>(set, cursor, out, present);
     }

@@ -58,8 +58,8 @@ class ColumnDecoder {
   [[nodiscard]] T* values() noexcept {
     return reinterpret_cast<T*>(buffers_->values.data());
   }
-  template <typename T, typename Rows, typename Present>
-  void decode_full(Rows rows, Cursor cursor, const std::uint8_t** out, Present present);
+  template <typename T, typename Rows, typename Places, typename Present>
+  void decode_full(Rows rows, Places cursor, const std::uint8_t** out, Present present);
   template <typename T, typename Rows, typename Present>
   void decode_sparse(Rows rows, Cursor cursor, const std::uint8_t** out, Present present);
   template <typename T, typename Present>

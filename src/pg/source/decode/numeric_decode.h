@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <span>
 
@@ -45,7 +46,8 @@ class NumericDecoder {
                                   std::int64_t& value) const noexcept {
     constexpr unsigned kNoDigits = 2 * 3 + 1;     // header byte of 1 + 2 bytes
     constexpr unsigned kThreeDigits = 2 * 9 + 1;  // header byte of 1 + 2 + 6 bytes
-    if ((header & 3U) != 3U || header - kNoDigits > kThreeDigits - kNoDigits) [[unlikely]] {
+    // Two more bytes a digit are 4 in the header; what lies between turns into a large number.
+    if (std::rotr(header - kNoDigits, 2) > (kThreeDigits - kNoDigits) / 4) [[unlikely]] {
       return false;
     }
     const std::uint64_t word =

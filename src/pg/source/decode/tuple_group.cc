@@ -14,40 +14,59 @@ constexpr std::array<std::uint8_t, (kAttributeCountMask + 8) / 8> kNoNulls = [] 
   return bits;
 }();
 
+std::uint32_t attributes_of(const std::uint8_t* tuple) noexcept {
+  return load_bytes<std::uint16_t>(tuple + kInfomask2Offset) & kAttributeCountMask;
+}
+
+bool has_null_bitmap(const std::uint8_t* tuple) noexcept {
+  return (load_bytes<std::uint16_t>(tuple + kInfomaskOffset) & kHasNulls) != 0;
+}
+
 }  // namespace
 
 void TupleGroup::load(std::span<const TupleBytes> tuples) {
   SLUICE_CHECK(tuples.size() <= vector::kBatchRowsMax, "a page group is larger than a batch");
   rows_ = static_cast<std::uint32_t>(tuples.size());
   std::uint32_t attributes_min = kAttributeCountMask;
-  std::uint32_t flags = 0;
+  std::uint32_t attributes_max = 0;
+  bool any_nulls = false;
   bool broken = false;
   for (std::uint32_t row = 0; row < rows_; ++row) {
     const std::uint8_t* tuple = tuples[row].data;
     const std::uint32_t length = tuples[row].length;
     SLUICE_CHECK_BYTES(length >= kDataStartMin, "a heap tuple is shorter than its header");
     const std::uint32_t start = tuple[kDataStartOffset];
-    const std::uint32_t attributes =
-        load_bytes<std::uint16_t>(tuple + kInfomask2Offset) & kAttributeCountMask;
-    const bool has_nulls = (load_bytes<std::uint16_t>(tuple + kInfomaskOffset) & kHasNulls) != 0;
+    const std::uint32_t attributes = attributes_of(tuple);
+    const bool has_nulls = has_null_bitmap(tuple);
     const std::uint32_t header_bytes =
         has_nulls ? kNullBitmapOffset + (attributes + 7) / 8 : kNullBitmapOffset;
     const std::uint8_t* data = tuple + start;
     broken |= start < header_bytes || start < kDataStartMin || start > length ||
               reinterpret_cast<std::uintptr_t>(data) % kDataAlignment != 0;
-    flags |= has_nulls ? 1 : 0;
+    any_nulls |= has_nulls;
     attributes_min = std::min(attributes_min, attributes);
+    attributes_max = std::max(attributes_max, attributes);
     data_[row] = data;
     end_[row] = tuple + length;
-    nulls_[row] = has_nulls ? tuple + kNullBitmapOffset : kNoNulls.data();
-    attributes_[row] = static_cast<std::uint16_t>(attributes);
   }
   SLUICE_CHECK_BYTES(!broken, "a heap tuple's header does not fit the tuple");
   attributes_min_ = attributes_min;
-  any_nulls_ = flags != 0;
+  any_nulls_ = any_nulls;
+  are_alike_ = !any_nulls && attributes_min >= attributes_max;
+  if (!are_alike_) {
+    load_headers(tuples);
+  }
   full_ = ~std::uint64_t{0};
   if (any_nulls_) {
     find_full_attributes();
+  }
+}
+
+void TupleGroup::load_headers(std::span<const TupleBytes> tuples) noexcept {
+  for (std::uint32_t row = 0; row < rows_; ++row) {
+    const std::uint8_t* tuple = tuples[row].data;
+    nulls_[row] = has_null_bitmap(tuple) ? tuple + kNullBitmapOffset : kNoNulls.data();
+    attributes_[row] = static_cast<std::uint16_t>(attributes_of(tuple));
   }
 }
 

@@ -36,22 +36,25 @@ class TupleGroup {
   }
   /// Whether the tuple is older than the attribute.
   [[nodiscard]] bool is_missing(std::uint32_t row, std::uint32_t attribute) const noexcept {
-    return attribute >= attributes_[row];
+    return attribute >= (are_alike_ ? attributes_min_ : attributes_[row]);
   }
   /// Shape: the attribute is not missing.
   [[nodiscard]] bool is_null(std::uint32_t row, std::uint32_t attribute) const noexcept {
-    return ((nulls_[row][attribute / 8] >> (attribute % 8)) & 1) == 0;
+    return !are_alike_ && ((nulls_[row][attribute / 8] >> (attribute % 8)) & 1) == 0;
   }
 
  private:
+  void load_headers(std::span<const TupleBytes> tuples) noexcept;
   void find_full_attributes() noexcept;
 
   std::uint32_t rows_ = 0;
   std::uint32_t attributes_min_ = 0;
   bool any_nulls_ = false;
+  bool are_alike_ = true;   // no NULLs, and as many attributes in each
   std::uint64_t full_ = 0;  // one bit for each of the first 64 attributes
   std::array<const std::uint8_t*, vector::kBatchRowsMax> data_{};
   std::array<const std::uint8_t*, vector::kBatchRowsMax> end_{};
+  // Unless the tuples are alike:
   std::array<const std::uint8_t*, vector::kBatchRowsMax> nulls_{};  // 1 = not null
   std::array<std::uint16_t, vector::kBatchRowsMax> attributes_{};
 };
