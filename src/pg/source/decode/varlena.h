@@ -2,6 +2,7 @@
 // loops.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "base/error.h"
@@ -23,7 +24,8 @@ struct Varlena {
 
 /// Whether `header` starts a varlena with a 1-byte header that is no toast pointer.
 [[nodiscard]] inline bool is_short_header(std::uint8_t header) noexcept {
-  return (header & 1) != 0 && header != kExternalHeader;
+  static_assert(kExternalHeader == 1);
+  return std::rotr(header, 1) > 0x80;  // odd, and not 1
 }
 
 /// Shape: is_short_header(header). Units: bytes, header included.
