@@ -342,6 +342,28 @@ def test_row_security_and_column_permissions(links, workers):
                       "drop role sluice_reader")
 
 
+@pytest.mark.parametrize("workers", (0, 2))
+def test_row_security_that_reads_no_column(links, workers):
+    """The policy is a condition of a scan that decodes nothing."""
+    links.execute("""
+        drop table if exists closed cascade; drop role if exists sluice_reader; create role sluice_reader;
+        create table closed (g int, amount int);
+        insert into closed select i % 9, i from generate_series(1, 5000) i;
+        analyze closed; alter table closed enable row level security;
+        create policy by_name on closed using (current_user = 'somebody else');
+        create policy by_setting on closed using (current_setting('sluice_test.open', true) = 'yes');
+        grant select on closed to sluice_reader""")
+    try:
+        links.execute("set role sluice_reader")
+        for open_to_all, count in (("no", 0), ("yes", 5000)):
+            links.execute(f"set sluice_test.open = '{open_to_all}'")
+            assert links.rows("select count(*) from closed", "off")[1] == [(count,)]
+            assert links.rows("select count(*) from closed", "force", workers)[1] == [(count,)]
+            assert links.is_taken("select count(*) from closed", workers)
+    finally:
+        links.execute("reset role; drop table closed cascade; drop role sluice_reader")
+
+
 @pytest.mark.parametrize("query", [
     "select count(*), sum(v) from parted", "select k % 3, count(*) from parted group by 1",
     "select p.k, q.v from parted p join parted q on p.k = q.v where p.k < 300",

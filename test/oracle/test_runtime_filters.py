@@ -108,7 +108,10 @@ CROSSING = """select count(*), sum(o.part), max(o.status) from orders o where o.
 @pytest.mark.parametrize("negation", ("", "not "))
 @pytest.mark.parametrize("key", ("ord", "code", "ratio", "price", "made"))
 def test_filters_cross_redistributions(tables, negation, key):
-    tables.assert_same(CROSSING.format(negation, key, key), workers=WORKER_COUNTS)
+    query = CROSSING.format(negation, key, key)
+    plan = "\n".join(tables.plan(query, 2))
+    assert "Exchange Redistribute" in plan and f"Runtime Filter: (l.{key} = o.{key})" in plan, plan
+    tables.assert_same(query, workers=WORKER_COUNTS)
 
 
 def test_what_no_seat_wants_is_not_sent(tables):

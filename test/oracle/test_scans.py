@@ -52,13 +52,14 @@ def test_rows_in_groups_of_their_own(wide):
                         group by made, code""", workers=WORKER_COUNTS)
 
 
-def test_large_values_before_the_condition(wide):
+def test_large_values_before_and_behind_the_condition(wide):
+    """More page groups than seats, in each more than a batch may hold of unpacked values."""
     wide.execute("""
         drop table if exists large_values;
-        create table large_values (id int, body text, part int);
-        alter table large_values alter body set storage external;
-        insert into large_values select i, repeat(chr(65 + i % 26), 100000), (i % 50 = 0)::int
-          from generate_series(1, 1500) i;
+        create table large_values (id int, code char(3), title text, part int, body text);
+        alter table large_values alter title set storage external, alter body set storage external;
+        insert into large_values select i, 'c' || i % 7, repeat(chr(65 + i % 26), 12000), (i % 50 = 0)::int,
+            repeat(chr(97 + i % 26), 9000) from generate_series(1, 10000) i;
         analyze large_values""")
-    wide.assert_same("select count(*), sum(length(body)), max(body), sum(id) from large_values where part = 0",
-                     workers=WORKER_COUNTS)
+    wide.assert_same("""select count(*), sum(length(title)), max(title), sum(id), max(code), sum(length(body)), min(body)
+                        from large_values where part = 0""", workers=WORKER_COUNTS)

@@ -100,6 +100,9 @@ Crew::Crew(const plan::PlanSpec& plan, const CrewOptions& options) {
     sizes.mesh_bytes = exchange::mesh_bytes(config);
   };
   size_for(config.seats);
+  if (config.seats > 1 && !has_room_for_segment(RunRegion::bytes_for(sizes))) {
+    sizes.key_set_bytes = 0;  // filters that cross redistributions only save work
+  }
   void* memory = nullptr;
   if (config.seats > 1 && has_room_for_segment(RunRegion::bytes_for(sizes))) {
     create_context(sizes, config.seats - 1U);

@@ -35,8 +35,8 @@ using Stages = std::vector<std::optional<Stage>>;  // by scan column; nothing wh
 /// What is decoded, and when.
 struct DecodeOrder {
   std::vector<ColumnTarget> targets;
-  std::vector<std::uint16_t> decoded;    // by scan column: index into `targets`, or kNotDecoded
-  std::unique_ptr<PageDecoder> decoder;  // made when first used
+  std::vector<std::uint16_t> decoded;  // by scan column: index into `targets`, or kNotDecoded
+  std::unique_ptr<PageDecoder> decoder;
 };
 
 /// What is only handed out is decoded after the last condition; without conditions that is stage 0.
@@ -47,15 +47,17 @@ void add_outputs(const plan::ScanSpec& scan, Stages& stages, Stage output_stage)
   }
 }
 
-/// Moves to an earlier stage what that stage passes on its way to another column.
-void decode_in_passing(const plan::ScanSpec& scan, Stages& stages, Stage output_stage) {
+/// Moves to an earlier stage the short values that it passes on its way to another column.
+void decode_in_passing(Relation relation, const plan::ScanSpec& scan, Stages& stages,
+                       Stage output_stage) {
   for (Stage stage = 0; stage < output_stage; ++stage) {
     int last = 0;
     for (std::size_t i = 0; i < stages.size(); ++i) {
       last = stages[i] == stage ? std::max<int>(last, scan.columns[i].attribute) : last;
     }
     for (std::size_t i = 0; i < stages.size(); ++i) {
-      if (stages[i] > stage && scan.columns[i].attribute < last) {
+      if (stages[i] > stage && scan.columns[i].attribute < last &&
+          is_short(relation, scan.columns[i])) {
         stages[i] = stage;
       }
     }
@@ -112,11 +114,12 @@ class HeapSource final : public engine::Source {
   bool begun_ = false;
   std::unique_ptr<PageGroupReader> reader_;
   std::vector<std::uint32_t> outputs_;
-  std::vector<AttributeLayout> layouts_;  // empty where rows are only counted
-  DecodeOrder when_wanted_;               // a value once its row has passed what comes before it
-  DecodeOrder in_passing_;                // whenever it is passed on the way; empty: the same
-  DecodeOrder* order_ = &when_wanted_;    // of the current group
-  std::vector<Conditions> conditions_;    // by stage
+  std::vector<AttributeLayout> layouts_;
+  DecodeOrder when_wanted_;             // a value once its row has passed what comes before it
+  DecodeOrder in_passing_;              // whenever it is passed on the way; empty: the same.
+                                        // Its decoder is made when first used
+  DecodeOrder* order_ = &when_wanted_;  // of the current group
+  std::vector<Conditions> conditions_;  // by stage
   Detoaster detoaster_;
   std::vector<vector::ColumnView> scan_views_;    // by scan column, for the filters
   std::vector<vector::ColumnView> output_views_;  // by output
@@ -157,8 +160,9 @@ HeapSource::HeapSource(const plan::ScanSpec& scan, std::vector<engine::ScanFilte
     return;
   }
   layouts_ = attribute_layouts(relation, scan);
+  when_wanted_.decoder = std::make_unique<PageDecoder>(layouts_, when_wanted_.targets);
   const Stages when_wanted = stages;
-  decode_in_passing(scan, stages, output_stage);
+  decode_in_passing(relation, scan, stages, output_stage);
   if (stages != when_wanted) {
     in_passing_ = decode_order(relation, scan, stages, output_stage);
   }
@@ -184,7 +188,7 @@ void HeapSource::read_group() {
     read_page_group(*reader);
   });
   begun_ = true;
-  if (!layouts_.empty()) {
+  if (!reader_->count_only) {
     choose_order();
     PageDecoder& decoder = *order_->decoder;
     decoder.load({reader_->tuples.data(), reader_->tuple_count});
@@ -198,9 +202,9 @@ void HeapSource::read_group() {
 /// To walk over a value and come back for it costs more than to decode it at once, unless many rows
 /// are left out. The last group's rows tell.
 void HeapSource::choose_order() {
-  constexpr std::uint32_t kSharePassedMin = 4;  // all but one in so many
+  constexpr std::uint32_t kRowsPerDroppedMin = 4;
   const std::uint32_t dropped = first_row_ - group_passed_;
-  const bool most_pass = first_row_ > 0 && dropped <= first_row_ / kSharePassedMin;
+  const bool most_pass = first_row_ > 0 && dropped <= first_row_ / kRowsPerDroppedMin;
   order_ = most_pass && !in_passing_.targets.empty() ? &in_passing_ : &when_wanted_;
   if (order_->decoder == nullptr) {
     order_->decoder = std::make_unique<PageDecoder>(layouts_, order_->targets);
@@ -270,7 +274,7 @@ engine::SourceState HeapSource::next(vector::Batch& out) {
     read_group();
   }
   const std::uint32_t rows = reader_->tuple_count;
-  if (layouts_.empty()) {
+  if (reader_->count_only) {
     out = vector::Batch({}, rows);
     first_row_ = rows;
     return engine::SourceState::kBatch;

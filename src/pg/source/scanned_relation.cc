@@ -135,4 +135,16 @@ ColumnTarget column_target(Relation relation, const plan::ScanColumn& column, St
   return target;
 }
 
+bool is_short(Relation relation, const plan::ScanColumn& column) noexcept {
+  constexpr int kCharactersMax = 32;
+  const Form_pg_attribute attribute =
+      TupleDescAttr(RelationGetDescr(relation), column.attribute - 1);
+  if (attribute->attlen > 0 || column.type.kind == plan::TypeKind::kDecimal) {
+    return true;
+  }
+  const bool is_limited = attribute->atttypid == BPCHAROID || attribute->atttypid == VARCHAROID;
+  return is_limited && attribute->atttypmod >= VARHDRSZ &&
+         attribute->atttypmod - VARHDRSZ <= kCharactersMax;
+}
+
 }  // namespace sluice::pg

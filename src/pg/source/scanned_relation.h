@@ -30,4 +30,8 @@ void close_scanned_relation(Relation relation);
 [[nodiscard]] ColumnTarget column_target(Relation relation, const plan::ScanColumn& column,
                                          Stage stage);
 
+/// Whether the column's values are short whatever they are, so that those of rows which are not
+/// wanted cost little, toasted or not.
+[[nodiscard]] bool is_short(Relation relation, const plan::ScanColumn& column) noexcept;
+
 }  // namespace sluice::pg
