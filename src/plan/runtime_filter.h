@@ -10,8 +10,8 @@
 namespace sluice::plan {
 
 /// Rows of `scan` whose column `column` is no key of `join`'s build side, NULL included, contribute
-/// nothing to the rows of the join's fragment. In one fragment, the pipeline that builds `join` ends
-/// before `scan` is opened.
+/// nothing to the rows of the join's fragment. In one fragment, the pipeline that builds `join`
+/// ends before `scan` is opened.
 /// Shape: `key` is an index into the join's keys, `column` into the scan's columns.
 struct RuntimeFilterSpec {
   const PlanNode* join = nullptr;
