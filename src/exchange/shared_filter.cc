@@ -20,11 +20,10 @@ std::size_t SharedFilter::bytes_for(std::size_t words) noexcept {
 }
 
 void SharedFilter::format(std::span<std::byte> memory) noexcept {
-  auto* header = new (memory.data()) SharedFilterHeader{};
-  auto* words = reinterpret_cast<SharedWord*>(header + 1);
-  const std::size_t count = (memory.size() - sizeof *header) / sizeof(SharedWord);
-  for (std::size_t i = 0; i < count; ++i) {
-    new (words + i) SharedWord();
+  new (memory.data()) SharedFilterHeader{};
+  for (std::size_t at = sizeof(SharedFilterHeader); at + sizeof(SharedWord) <= memory.size();
+       at += sizeof(SharedWord)) {
+    new (memory.data() + at) SharedWord();
   }
 }
 
