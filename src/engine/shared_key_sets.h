@@ -22,7 +22,7 @@ class SharedKeySets {
     vector::KeyEquality equality;
   };
 
-  /// Units: bytes of shared memory, aligned to exchange::kLineBytes.
+  /// Units: bytes of shared memory, aligned as SharedFilter::format() wants it.
   [[nodiscard]] static std::size_t bytes_for(const plan::PlanSpec& plan);
   /// Runs in: the leader, before any seat looks.
   static void format(const plan::PlanSpec& plan, std::span<std::byte> memory);

@@ -17,6 +17,7 @@ struct SharedFilterHeader {
   std::byte unused[kLineBytes - sizeof(SharedWord)];
 };
 static_assert(sizeof(SharedFilterHeader) == kLineBytes);
+static_assert(offsetof(SharedFilterHeader, published) == 0);
 
 /// A Bloom filter over hashes. Nobody waits for it: while it is not complete it says nothing.
 /// Phases: in every epoch each seat add()s its keys and then publish()es once, or does not publish
@@ -28,7 +29,7 @@ class SharedFilter {
   /// Units: bytes. Shape: 0 < words < 2^32.
   [[nodiscard]] static std::size_t bytes_for(std::size_t words) noexcept;
   /// Makes an empty filter of `memory`. Runs in: the leader, before any seat looks.
-  /// Shape: bytes_for(words) bytes, aligned to kLineBytes.
+  /// Shape: bytes_for(words) bytes, aligned for SharedWord; to kLineBytes where it is to be fast.
   static void format(std::span<std::byte> memory) noexcept;
 
   /// Shape: `memory` has been formatted, with the same size.
