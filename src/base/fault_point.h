@@ -37,6 +37,7 @@ namespace sluice::base {
   X(kTaskStep)        /* any seat: between two steps of a task */                      \
   X(kScanPage)        /* any seat: before a group of pages is read */                  \
   X(kOperatorMemory)  /* any seat: an operator's arena or array grows */               \
+  X(kKeysAdded)       /* any seat: keys in a shared filter, not published */           \
   X(kEpochAdvance)    /* leader: quiescent, before the epoch grows */                  \
   X(kRowReturned)     /* leader: before a row becomes a slot */                        \
   X(kQueryClose)      /* leader: before the query is closed, also by its death */      \

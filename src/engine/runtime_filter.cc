@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/bloom_word.h"
+#include "base/fault_point.h"
 #include "engine/join_table.h"
 
 namespace sluice::engine {
@@ -206,6 +207,7 @@ void SharedKeySet::add(const JoinTable* table, std::size_t key) {
     for_hashes(table->store(), table->key_columns()[key], equality_,
                [this](std::uint64_t hash) { filter_.add(hash); });
   }
+  SLUICE_FAULT_POINT(kKeysAdded);
   filter_.publish(epoch_);
 }
 

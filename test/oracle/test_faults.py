@@ -20,6 +20,8 @@ QUERIES = {  # point: what passes it where JOIN does not
     "Abandoned": "select g, sum(n) from fault_wide group by g",
     "EpochAdvance": ("select count(*) from generate_series(1, 9) i where i > all "
                      "(select a.n from fault_rows a join fault_rows b on a.n = b.n)"),
+    "KeysAdded": ("select count(*), sum(o.n) from fault_rows o where o.g = 7 and exists "
+                  "(select 1 from fault_rows l where l.n = o.n)"),
     "RingFull": "select a.n, a.d, b.g from fault_rows a join fault_rows b on a.n = b.n",
 }
 SETTINGS = {"RingFull": "set sluice.exchange_memory = '128kB'",

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/seat_crew.h"
+#include "engine/shared_key_sets.h"
 #include "exchange/mesh_dump.h"
 #include "plan/plan_builder.h"
 #include "process/child_process.h"
@@ -78,19 +79,20 @@ void strike_once(FaultPoint point, bool) {
   }
 }
 
-PlanNode numbers() {
-  PlanNode scan = plan::build_scan("t", {{"k", plan::kInt4}, {"v", plan::kInt4}}, 1000);
+PlanNode numbers(double rows_estimated) {
+  PlanNode scan = plan::build_scan("t", {{"k", plan::kInt4}, {"v", plan::kInt4}}, rows_estimated);
   scan.as<plan::ScanSpec>()->relation = 1;
   return scan;
 }
 
-/// Joins the numbers, shuffled, to the numbers, broadcast or shuffled, and gathers the pairs.
+/// Joins the numbers, shuffled, to the numbers, broadcast or shuffled, and gathers the pairs. The
+/// build side is taken for so small that its keys are shared with the seats that scan.
 plan::PlanSpec pairs(ExchangeKind build) {
   const std::vector<std::uint32_t> key{0};
   const bool keyed = build == ExchangeKind::kRedistribute;
   PlanNode node = plan::build_join(
-      plan::build_exchange(numbers(), 1, ExchangeKind::kRedistribute, key),
-      plan::build_exchange(numbers(), 2, build, keyed ? key : std::vector<std::uint32_t>()),
+      plan::build_exchange(numbers(1000), 1, ExchangeKind::kRedistribute, key),
+      plan::build_exchange(numbers(100), 2, build, keyed ? key : std::vector<std::uint32_t>()),
       {{0}, {0}}, {0, 3}, 1000);
   plan::PlanSpec plan =
       plan::build_plan(plan::build_exchange(std::move(node), 0, ExchangeKind::kGather));
@@ -133,7 +135,9 @@ class NumbersSources final : public engine::SourceFactory {
 
 class ProcessStorm : public ::testing::Test {
  protected:
-  ProcessStorm() : region_(exchange::mesh_bytes(config())) {
+  ProcessStorm()
+      : region_(exchange::mesh_bytes(config())),
+        key_sets_(engine::SharedKeySets::bytes_for(plan_)) {
     base::set_fault_handler(&strike_once);
   }
   ~ProcessStorm() override { base::set_fault_handler(nullptr); }
@@ -142,6 +146,7 @@ class ProcessStorm : public ::testing::Test {
 
   void launch(const Strike& strike, const Strike* other = nullptr) {
     Mesh::format(region_.bytes(), config());
+    engine::SharedKeySets::format(plan_, key_sets_.bytes());
     board_->struck = 0;
     for (auto& latch : board_->latches.set) {
       latch = 0;
@@ -259,6 +264,7 @@ class ProcessStorm : public ::testing::Test {
     std::vector<engine::NodeCounters> counters(plan_.node_count);
     engine::SeatOptions options;
     options.counters = counters;
+    options.key_sets = key_sets_.bytes();
     std::unique_ptr<SeatRuntime> runtime;
     int status = kServed;
     try {
@@ -324,6 +330,7 @@ class ProcessStorm : public ::testing::Test {
   }
 
   process::SharedRegion region_;
+  process::SharedRegion key_sets_;
   process::Shared<Board> board_;
 };
 
