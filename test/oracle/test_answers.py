@@ -64,6 +64,23 @@ def test_sum_and_avg_keep_their_scale(tables, column):
                        "where id < 0")
 
 
+@pytest.mark.parametrize("call", [
+    "count(*)", "count(c2)", "count(distinct c5)", "sum(c4)", "sum(c6)", "avg(c3)", "sum(distinct c1)", "min(c10)", "max(c8)",
+    "sum(case when c2 % 3 = 0 then c4 else 1.0000 end)", "sum(c1 * c5)"])
+@pytest.mark.parametrize("condition", ["c2 % 7 = 3", "c10 like 'a%' or c9 is null", "c0", "c2 < 0", "null::bool", "true", "now() < '2000-01-01'"])
+def test_filter_of_an_aggregate(tables, call, condition):
+    tables.assert_same(f"select c12, {call} filter (where {condition}), count(*) from values_all group by c12")
+    tables.assert_same(f"select {call} filter (where {condition}) from values_all v join dim d on v.id = d.id")
+
+
+def test_filter_keeps_rows_from_the_argument(tables):
+    """What would raise for other rows is not evaluated for them; what passes raises all the same."""
+    query = "select sum({}) filter (where c2 {} 10) from values_all"
+    assert tables.assert_same(query.format("2147483600 + c2", "<"))[0] == "rows"
+    assert tables.assert_same(query.format("2147483600 + c2", ">"))[0] == "error"
+    assert tables.assert_same(query.format("100 / (c2 - 100)", "<"))[0] == "rows"
+
+
 @pytest.mark.parametrize("condition", [
     "c2 > 100 and c2 <= 5000", "c4 between 100 and 2000.5", "c8 < date '1994-02-03'",
     "c9 >= timestamp '1992-03-01'", "c11 in ('v1', 'v2', 'v49')", "c11 not in ('v1', 'v2')",

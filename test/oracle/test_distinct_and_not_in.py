@@ -61,7 +61,8 @@ def test_distinct_above_joins_and_below_other_groups(tables):
 
 @pytest.mark.parametrize("aggregates", ("count(distinct item), count(distinct shop)", "sum(distinct rate)",
                                         "count(distinct item), sum(rate)", "min(distinct item)",
-                                        "count(distinct (item, shop))", "count(distinct item) filter (where flag)"))
+                                        "count(distinct (item, shop))",
+                                        "count(distinct item), count(distinct item) filter (where flag)"))
 def test_forms_of_distinct_that_stay_with_postgresql(tables, aggregates):
     tables.assert_same(f"select kind, {aggregates} from sales group by kind", workers=(0, 2), taken=False)
 

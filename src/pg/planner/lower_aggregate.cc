@@ -13,6 +13,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <catalog/pg_aggregate.h>
 #include <catalog/pg_type.h>
 #include <nodes/makefuncs.h>
+#include <nodes/nodeFuncs.h>
 #include <utils/fmgroids.h>
 SLUICE_PG_HEADERS_END
 
@@ -130,14 +131,39 @@ void check_form(const Aggref& aggref) {
     form = " with DISTINCT and several arguments";
   } else if (aggref.aggorder != NIL || aggref.aggkind != AGGKIND_NORMAL) {
     form = " with an order";
-  } else if (aggref.aggfilter != nullptr) {
-    form = " with FILTER";
   } else if (aggref.aggvariadic || aggref.agglevelsup != 0 || aggref.aggsplit != AGGSPLIT_SIMPLE) {
     form = " of an unusual form";
   }
   if (form != nullptr) {
     decline(Reason::kAggregate, describe_expr(node) + form);
   }
+}
+
+/// What the aggregate takes of a row: NULL, which all of these ignore, where FILTER leaves it out.
+/// Null for count(*) of every row.
+Node* argument_of(const Aggref& aggref) {
+  const auto* entry =
+      aggref.args == NIL ? nullptr : static_cast<const TargetEntry*>(linitial(aggref.args));
+  Expr* argument = entry == nullptr ? nullptr : entry->expr;
+  if (aggref.aggfilter == nullptr) {
+    return reinterpret_cast<Node*>(argument);
+  }
+  return call([&aggref, argument] {
+    auto* when = makeNode(CaseWhen);
+    when->expr = aggref.aggfilter;
+    when->result =
+        argument != nullptr ? argument : reinterpret_cast<Expr*>(makeBoolConst(true, false));
+    when->location = -1;
+    auto* choice = makeNode(CaseExpr);
+    auto* result = reinterpret_cast<Node*>(when->result);
+    choice->casetype = exprType(result);
+    choice->casecollid = exprCollation(result);
+    choice->args = list_make1(when);
+    choice->defresult = reinterpret_cast<Expr*>(
+        makeNullConst(choice->casetype, exprTypmod(result), choice->casecollid));
+    choice->location = -1;
+    return reinterpret_cast<Node*>(choice);
+  });
 }
 
 /// Builds the node's input columns, group keys and calls.
@@ -275,16 +301,16 @@ void AggregateBuilder::add_aggregate(Aggref* aggref) {
   ScopeColumn column;
   column.type = DataType::of(TypeKind::kInt64);
   column.terminal = terminal_of(aggref);
-  if (*recipe == Recipe::kCountStar) {
+  Node* const taken = argument_of(*aggref);
+  if (taken == nullptr) {
     column.column = add_call(AggregateFunction::kCountStar, 0, column.type);
     column.not_null = true;
   } else {
-    const auto* entry = static_cast<const TargetEntry*>(linitial(aggref->args));
-    Value argument = exprs_.lower(reinterpret_cast<Node*>(entry->expr));
+    Value argument = exprs_.lower(taken);
     if (aggref->aggdistinct != NIL) {
       take_distinct(aggref, *recipe, argument);
     }
-    if (*recipe == Recipe::kCount) {
+    if (*recipe == Recipe::kCount || *recipe == Recipe::kCountStar) {
       column.not_null = true;
       column.column = argument.not_null ? add_count(argument, 0)
                                         : add_count(argument, add_input(std::move(argument.expr)));
@@ -323,9 +349,11 @@ void AggregateBuilder::take_distinct(const Aggref* aggref, Recipe recipe, const 
 
 Node* AggregateBuilder::terminal_of(Aggref* aggref) const {
   Node* args = scope_.terminal_of(reinterpret_cast<Node*>(aggref->args));
-  return call([aggref, args] {
+  Node* filter = scope_.terminal_of(reinterpret_cast<Node*>(aggref->aggfilter));
+  return call([aggref, args, filter] {
     auto* copy = static_cast<Aggref*>(copyObjectImpl(aggref));
     copy->args = reinterpret_cast<List*>(args);
+    copy->aggfilter = reinterpret_cast<Expr*>(filter);
     return reinterpret_cast<Node*>(copy);
   });
 }
@@ -333,9 +361,11 @@ Node* AggregateBuilder::terminal_of(Aggref* aggref) const {
 /// max(scale(x)) for sum(x): what the engine's scale column holds.
 Node* AggregateBuilder::scale_terminal_of(Aggref* aggref) const {
   Node* args = scope_.terminal_of(reinterpret_cast<Node*>(aggref->args));
-  return call([aggref, args] {
+  Node* filter = scope_.terminal_of(reinterpret_cast<Node*>(aggref->aggfilter));
+  return call([aggref, args, filter] {
     auto* copy = static_cast<Aggref*>(copyObjectImpl(aggref));
     copy->args = reinterpret_cast<List*>(args);
+    copy->aggfilter = reinterpret_cast<Expr*>(filter);
     copy->aggfnoid = F_MAX_INT4;
     copy->aggtype = INT4OID;
     copy->aggtranstype = INT4OID;
@@ -454,7 +484,9 @@ Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<N
       decline(Reason::kAggregate, "GROUPING()");
     }
     if (IsA(leaf, Aggref)) {
-      collect_leaves(reinterpret_cast<Node*>(reinterpret_cast<Aggref*>(leaf)->args), input_leaves);
+      const auto* aggref = reinterpret_cast<const Aggref*>(leaf);
+      collect_leaves(reinterpret_cast<Node*>(aggref->args), input_leaves);
+      collect_leaves(reinterpret_cast<Node*>(aggref->aggfilter), input_leaves);
     } else if (std::none_of(keys.begin(), keys.end(),
                             [leaf](const Node* key) { return same_leaf(key, leaf); })) {
       keys.push_back(leaf);
