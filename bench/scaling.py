@@ -18,7 +18,8 @@ def measure(directory, workload, runs):
                                          max_parallel_workers_per_gather=workers, **settings)
                for workers in WORKERS
                for name, settings in (("PostgreSQL", {}),
-                                      ("Sluice", {"session_preload_libraries": "sluice"}))}
+                                      ("Sluice", {"session_preload_libraries": "sluice",
+                                                  "sluice.workers": workers}))}
     points = []
     for query in QUERIES:
         times = {key: [] for key in engines}

@@ -1,5 +1,8 @@
 #include "pg/port/settings.h"
 
+#include <algorithm>
+#include <sched.h>
+
 #include "pg/border/pg_include.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -23,12 +26,22 @@ const config_enum_entry kModes[] = {
     {nullptr, 0, false},
 };
 
+/// Processors that this process may run on. Source: sched_getaffinity(2).
+int cores() noexcept {
+  static const int count = [] {
+    cpu_set_t allowed;
+    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : CPU_SETSIZE;
+  }();
+  return count;
+}
+
 }  // namespace
 
 Settings settings{static_cast<int>(Mode::kAuto), -1, kExchangeMemoryDefault, kMinCostDefault};
 
 int workers_wanted() noexcept {
-  return settings.workers < 0 ? max_parallel_workers_per_gather : settings.workers;
+  return settings.workers < 0 ? std::min(max_parallel_workers_per_gather, cores() - 1)
+                              : settings.workers;
 }
 
 void define_settings() {
@@ -37,9 +50,11 @@ void define_settings() {
       "auto: where it is estimated to be cheaper; force: wherever it is supported; off: never.",
       &settings.mode, static_cast<int>(Mode::kAuto), kModes, PGC_USERSET, GUC_EXPLAIN, nullptr,
       nullptr, nullptr);
-  DefineCustomIntVariable("sluice.workers", "Worker seats wanted beside the leader.",
-                          "-1 means max_parallel_workers_per_gather.", &settings.workers, -1, -1,
-                          kWorkersMax, PGC_USERSET, GUC_EXPLAIN, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "sluice.workers", "Worker seats wanted beside the leader.",
+      "-1 means max_parallel_workers_per_gather, and no more than there are cores beside the "
+      "leader's.",
+      &settings.workers, -1, -1, kWorkersMax, PGC_USERSET, GUC_EXPLAIN, nullptr, nullptr, nullptr);
   DefineCustomIntVariable(
       "sluice.exchange_memory", "Shared memory for the streams between the seats of one query.",
       nullptr, &settings.exchange_memory, kExchangeMemoryDefault, kExchangeMemoryMin, MAX_KILOBYTES,

@@ -8,14 +8,16 @@ enum class Mode : int { kOff = 0, kAuto = 1, kForce = 2 };
 /// Current values. Units: exchange_memory in kB, min_cost in planner cost units.
 struct Settings {
   int mode;             // a Mode
-  int workers;          // -1 = max_parallel_workers_per_gather
+  int workers;          // -1 = max_parallel_workers_per_gather, if there are the cores
   int exchange_memory;  // DSM for streams per query
   double min_cost;      // cheaper PostgreSQL plans are not looked at
 };
 extern Settings settings;
 
 [[nodiscard]] inline Mode current_mode() noexcept { return static_cast<Mode>(settings.mode); }
-/// Workers wanted now: sluice.workers, or max_parallel_workers_per_gather for -1.
+/// Workers wanted now: sluice.workers, or, for -1, max_parallel_workers_per_gather as far as there
+/// are cores for them beside the leader's: a seat more than cores has never paid.
+/// Source: docs/decisions/0019-no-more-seats-than-cores.md
 [[nodiscard]] int workers_wanted() noexcept;
 
 /// Registers the variables. Runs in: _PG_init.
