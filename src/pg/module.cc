@@ -1,6 +1,6 @@
 // The library's front door for PostgreSQL: loaded by LOAD, by session_ or shared_preload_libraries,
-// or by a parallel worker. The other entry points are sluice_worker_main (pg/worker) and
-// sluice_why_not (pg/planner).
+// or by a parallel worker. The other entry points are sluice_worker_main (pg/worker),
+// sluice_sweep_main (pg/pool) and sluice_why_not (pg/planner).
 #include "base/interrupt_poll.h"
 #include "pg/border/pg_include.h"
 #include "pg/leader/custom_scan.h"

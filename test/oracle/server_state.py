@@ -36,10 +36,12 @@ class ServerLog:
                 if COMPLAINTS.search(line) and not (but and re.search(but, line))]
 
 
-def wait_until(condition, what="a condition", seconds=60):
+def wait_until(condition, what="a condition", seconds=60, meanwhile=None):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        if meanwhile is not None:
+            meanwhile()
         time.sleep(0.005)
 
 

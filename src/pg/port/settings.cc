@@ -37,7 +37,7 @@ int cores() noexcept {
 
 }  // namespace
 
-Settings settings{static_cast<int>(Mode::kAuto), -1, kExchangeMemoryDefault, kMinCostDefault};
+Settings settings{static_cast<int>(Mode::kAuto), -1, kExchangeMemoryDefault, kMinCostDefault, true};
 
 int workers_wanted() noexcept {
   return settings.workers < 0 ? std::min(max_parallel_workers_per_gather, cores() - 1)
@@ -63,6 +63,10 @@ void define_settings() {
                            "Plans that PostgreSQL estimates to cost less are not looked at.",
                            nullptr, &settings.min_cost, kMinCostDefault, 0, 1e300, PGC_USERSET,
                            GUC_EXPLAIN, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable(
+      "sluice.huge_pages", "Reads shared buffers through huge pages where the kernel lends them.",
+      "Nothing happens where huge_pages is off, or where the server has reserved huge pages.",
+      &settings.huge_pages, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
   MarkGUCPrefixReserved("sluice");
 }
 

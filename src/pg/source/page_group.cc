@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 
+#include "pg/pool/pool_sweep.h"
+#include "pg/pool/pool_view.h"
 #include "pg/source/decode/line_pointer.h"
 #include "pg/source/decode/read_through.h"
 
@@ -24,6 +26,9 @@ namespace {
 
 /// After that many misses in a row, 63 pages pass before the neighbours are looked at again.
 constexpr std::uint32_t kNeighbourMissesMax = 6;
+
+/// A worker maps 64 MB of small pages in some 10 ms.
+constexpr BlockNumber kSweptBlocksMin = (64 << 20) / BLCKSZ;
 
 /// No backend may hold more than its part of the pool, as small as that may be.
 std::uint32_t pages_pinned_max(Relation relation) {
@@ -123,7 +128,7 @@ void add_page(PageGroupReader& reader, Buffer buffer) {
   LockBuffer(buffer, BUFFER_LOCK_SHARE);
   PG_TRY();
   {
-    Page page = BufferGetPage(buffer);
+    Page page = viewed_page(buffer, reader.view_offset);
 #if PG_VERSION_NUM < 170000
     TestForOldSnapshot(reader.snapshot, reader.relation, page);
 #endif
@@ -239,6 +244,10 @@ void begin_page_groups(PageGroupReader& reader) {
     reader.strategy = GetAccessStrategy(BAS_BULKREAD);
     MemoryContextSwitchTo(outer);
   }
+  if (!RelationUsesLocalBuffers(reader.relation) && reader.share->phs_nblocks >= kSweptBlocksMin) {
+    request_pool_sweep();
+  }
+  reader.view_offset = pool_view_offset();
   reader.ended = reader.share->phs_nblocks == 0;
 }
 
@@ -259,10 +268,14 @@ void read_page_group(PageGroupReader& reader) {
     Buffer buffer = read_block(reader, block);
     reader.pins[reader.pin_count++] = buffer;
     ++pages;
+    Page page = viewed_page(buffer, reader.view_offset);
     if (!reader.count_only) {
-      read_through({reinterpret_cast<const std::uint8_t*>(BufferGetPage(buffer)), BLCKSZ});
+      read_through(bytes_of(page));
     }
-    heap_page_prune_opt(reader.relation, buffer);
+    // What heap_page_prune_opt() asks first, too, but in the other mapping.
+    if (TransactionIdIsValid(reinterpret_cast<PageHeader>(page)->pd_prune_xid)) {
+      heap_page_prune_opt(reader.relation, buffer);
+    }
     add_page(reader, buffer);
     if (reader.count_only) {
       --reader.pin_count;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "pg/border/pg_include.h"
@@ -31,7 +32,8 @@ struct PageGroupReader {
   ParallelBlockTableScanWorkerData worker{};
   BufferAccessStrategy strategy = nullptr;
   std::uint32_t pages_max = kPagesMax;
-  bool count_only = false;  // `tuples` is not filled, and no page stays pinned
+  std::ptrdiff_t view_offset = 0;  // where the scan sees shared buffers; pool_view.h
+  bool count_only = false;         // `tuples` is not filled, and no page stays pinned
   bool started = false;
   bool ended = false;
 
