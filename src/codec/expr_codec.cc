@@ -19,7 +19,7 @@ void encode_constant(const DataType& type, const Constant& constant, ByteWriter&
   }
   if (type.kind == TypeKind::kFloat64) {
     out.f64(constant.float64);
-  } else if (type.is_string()) {
+  } else if (type.is_varlen()) {
     out.string(constant.bytes);
   } else {
     out.i128(constant.integer);
@@ -34,7 +34,7 @@ Constant decode_constant(const DataType& type, ByteReader& in) {
   }
   if (type.kind == TypeKind::kFloat64) {
     constant.float64 = in.f64();
-  } else if (type.is_string()) {
+  } else if (type.is_varlen()) {
     constant.bytes = in.string();
   } else {
     constant.integer = in.i128();
@@ -104,7 +104,7 @@ void encode_type(const DataType& type, ByteWriter& out) {
 
 DataType decode_type(ByteReader& in) {
   DataType type;
-  type.kind = in.enumerator(TypeKind::kBpchar);
+  type.kind = in.enumerator(plan::kTypeKindLast);
   type.precision = in.u8();
   type.scale = in.u8();
   SLUICE_CHECK_BYTES(type.is_valid(), "encoded plan: type");

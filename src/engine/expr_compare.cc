@@ -137,7 +137,7 @@ CompareKernel kernel_of(Op op, const plan::DataType& type, bool constant) {
     case PhysicalType::kVarlen:
       break;
   }
-  if (type.kind == plan::TypeKind::kText) {
+  if (type.kind != plan::TypeKind::kBpchar) {
     return kernel_of<BytesOrder, StringRef>(op, constant);
   }
   if (constant && op == Op::kEqual) {

@@ -14,16 +14,23 @@ PhysicalType physical_type_of(const plan::DataType& type) noexcept {
       return PhysicalType::kInt16;
     case TypeKind::kInt32:
     case TypeKind::kDate:
+    case TypeKind::kHandle:
       return PhysicalType::kInt32;
     case TypeKind::kInt64:
     case TypeKind::kTimestamp:
+    case TypeKind::kTimestampTz:
+    case TypeKind::kTime:
       return PhysicalType::kInt64;
     case TypeKind::kFloat64:
       return PhysicalType::kFloat64;
     case TypeKind::kDecimal:
       return type.is_decimal64() ? PhysicalType::kInt64 : PhysicalType::kInt128;
+    case TypeKind::kUuid:
+      return PhysicalType::kInt128;
     case TypeKind::kText:
     case TypeKind::kBpchar:
+    case TypeKind::kBytea:
+    case TypeKind::kOpaque:
       return PhysicalType::kVarlen;
   }
   return PhysicalType::kInt8;
@@ -43,6 +50,7 @@ KeyEquality key_equality_of(const plan::DataType& type) noexcept {
     case TypeKind::kFloat64:
       return KeyEquality::kFloat;
     case TypeKind::kText:
+    case TypeKind::kBytea:
       return KeyEquality::kBytes;
     case TypeKind::kBpchar:
       return KeyEquality::kBlankPadded;

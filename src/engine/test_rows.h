@@ -91,7 +91,7 @@ class OwnedBatch {
       if (value.null) {
         has_null = true;
         validity[row / 64] &= ~(std::uint64_t{1} << (row % 64));
-      } else if (type.is_string()) {
+      } else if (type.is_varlen()) {
         const std::string& kept = texts_.emplace_back(value.text);
         const vector::StringRef ref(kept.data(), static_cast<std::uint32_t>(kept.size()));
         std::memcpy(target, static_cast<const void*>(&ref), sizeof ref);
@@ -124,7 +124,8 @@ inline Types all_types() {
           plan::DataType::of(TypeKind::kFloat64),   plan::DataType::decimal(15, 2),
           plan::DataType::decimal(30, 4),           plan::DataType::of(TypeKind::kDate),
           plan::DataType::of(TypeKind::kTimestamp), plan::DataType::of(TypeKind::kText),
-          plan::DataType::of(TypeKind::kBpchar)};
+          plan::DataType::of(TypeKind::kBpchar),    plan::DataType::of(TypeKind::kUuid),
+          plan::DataType::of(TypeKind::kBytea)};
 }
 
 struct RandomOptions {
@@ -155,6 +156,7 @@ class RandomRows {
         return of_real(static_cast<double>(pick) - 3);
       case plan::TypeKind::kText:
       case plan::TypeKind::kBpchar:
+      case plan::TypeKind::kBytea:
         return of_text(text(pick, type));
       case plan::TypeKind::kDecimal:
         if (chance(options.special)) {

@@ -47,7 +47,7 @@ inline int reference_order(const plan::DataType& type, const Value& a, const Val
     }
     return int{a.real > b.real} - int{a.real < b.real};
   }
-  if (type.is_string()) {
+  if (type.is_varlen()) {
     std::string left = a.text;
     std::string right = b.text;
     for (std::string* text : {&left, &right}) {
@@ -79,7 +79,7 @@ inline std::string text_of(const plan::DataType& type, const Value& value) {
   if (value.null) {
     return "NULL";
   }
-  if (type.is_string()) {
+  if (type.is_varlen()) {
     return "'" + value.text + "'";
   }
   if (type.kind == plan::TypeKind::kFloat64) {

@@ -24,6 +24,18 @@ std::string to_string(const DataType& type) {
       return "text";
     case TypeKind::kBpchar:
       return "bpchar";
+    case TypeKind::kTimestampTz:
+      return "timestamptz";
+    case TypeKind::kTime:
+      return "time";
+    case TypeKind::kBytea:
+      return "bytea";
+    case TypeKind::kUuid:
+      return "uuid";
+    case TypeKind::kHandle:
+      return "handle";
+    case TypeKind::kOpaque:
+      return "opaque";
   }
   return "type " + std::to_string(static_cast<int>(type.kind));
 }

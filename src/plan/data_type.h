@@ -14,12 +14,19 @@ enum class TypeKind : std::uint8_t {
   kInt32 = 2,
   kInt64 = 3,
   kFloat64 = 4,
-  kDecimal = 5,    // numeric of a known scale, as a scaled integer
-  kDate = 6,       // days since 2000-01-01, as PostgreSQL
-  kTimestamp = 7,  // microseconds since 2000-01-01, as PostgreSQL
-  kText = 8,       // text, varchar: bytes, equality by bytes (deterministic collation)
-  kBpchar = 9,     // char(n): bytes as stored, trailing blanks do not count in comparisons
+  kDecimal = 5,       // numeric of a known scale, as a scaled integer
+  kDate = 6,          // days since 2000-01-01, as PostgreSQL
+  kTimestamp = 7,     // microseconds since 2000-01-01, as PostgreSQL
+  kText = 8,          // text, varchar: bytes, equality by bytes (deterministic collation)
+  kBpchar = 9,        // char(n): bytes as stored, trailing blanks do not count in comparisons
+  kTimestampTz = 10,  // as kTimestamp, in UTC
+  kTime = 11,         // microseconds since midnight
+  kBytea = 12,
+  kUuid = 13,    // vector::integer_of_uuid()
+  kHandle = 14,  // 32 bits without an order: oid, enums
+  kOpaque = 15,  // a varlena's bytes, of which nothing is known: only PostgreSQL compares them
 };
+inline constexpr TypeKind kTypeKindLast = TypeKind::kOpaque;
 
 /// Shape: a decimal holds `precision` (1..38) digits, `scale` (0..38) of them after the point. Up
 ///        to kDecimal64Digits it is a 64-bit integer, beyond a 128-bit one. precision is a bound
@@ -46,6 +53,15 @@ struct DataType {
   [[nodiscard]] constexpr bool is_string() const noexcept {
     return kind == TypeKind::kText || kind == TypeKind::kBpchar;
   }
+  /// Whether a value is bytes of any length.
+  [[nodiscard]] constexpr bool is_varlen() const noexcept {
+    return is_string() || kind == TypeKind::kBytea || kind == TypeKind::kOpaque;
+  }
+  /// Whether equal values can be told here, and lesser ones.
+  [[nodiscard]] constexpr bool has_equality() const noexcept { return kind != TypeKind::kOpaque; }
+  [[nodiscard]] constexpr bool has_order() const noexcept {
+    return has_equality() && kind != TypeKind::kHandle;
+  }
   [[nodiscard]] constexpr bool is_integer() const noexcept {
     return kind == TypeKind::kInt16 || kind == TypeKind::kInt32 || kind == TypeKind::kInt64;
   }
@@ -54,7 +70,7 @@ struct DataType {
     if (kind == TypeKind::kDecimal) {
       return precision >= 1 && precision <= kDecimalDigitsMax && scale <= kDecimalDigitsMax;
     }
-    return kind <= TypeKind::kBpchar && precision == 0 && scale == 0;
+    return kind <= kTypeKindLast && precision == 0 && scale == 0;
   }
   friend constexpr auto operator<=>(const DataType&, const DataType&) noexcept = default;
 };

@@ -68,6 +68,7 @@ Types derive(const HashJoinSpec& join, const PlanNode& node) {
     require(
         same_representation(type_of(join.probe_keys[k], types), type_of(join.build_keys[k], build)),
         "join keys of different types");
+    require(type_of(join.probe_keys[k], types).has_equality(), "join key without an equality");
   }
   const std::size_t probe_columns = types.size();
   types.insert(types.end(), build.begin(), build.end());
@@ -89,7 +90,7 @@ bool is_result(const AggregateCall& call, const Types& input) {
       return call.result == DataType::of(TypeKind::kInt64);
     case AggregateFunction::kMin:
     case AggregateFunction::kMax:
-      return call.result == arg && arg.kind != TypeKind::kBool;
+      return call.result == arg && arg.kind != TypeKind::kBool && arg.has_order();
     case AggregateFunction::kTotalCount:
     case AggregateFunction::kTotalSum:
       return call.result == arg && arg.kind == TypeKind::kInt64;
@@ -127,7 +128,7 @@ bool is_state(const AggregateCall& call, const Types& input) {
       return call.result.kind == TypeKind::kInt64;
     case AggregateFunction::kMin:
     case AggregateFunction::kMax:
-      return call.result.kind != TypeKind::kBool;
+      return call.result.kind != TypeKind::kBool && call.result.has_order();
     case AggregateFunction::kSum:
       return call.result.kind == TypeKind::kInt64 || call.result.kind == TypeKind::kFloat64 ||
              (call.result.kind == TypeKind::kDecimal &&
@@ -141,6 +142,9 @@ Types derive(const AggregateSpec& aggregate, const PlanNode& node) {
   require(aggregate.phase <= AggregatePhase::kFinal, "unknown phase of an aggregate");
   Types types = types_of(aggregate.group_keys, input);
   require(types.size() + aggregate.calls.size() <= kColumnsMax, "too many columns");
+  for (const DataType& type : types) {
+    require(type.has_equality(), "group key without an equality");
+  }
   for (const AggregateCall& call : aggregate.calls) {
     require(call.function <= AggregateFunction::kTotalSum, "unknown aggregate");
     require(
@@ -154,7 +158,7 @@ Types derive(const AggregateSpec& aggregate, const PlanNode& node) {
 Types derive(const TopKSpec& top_k, const PlanNode& node) {
   require(!top_k.keys.empty() && top_k.keys.size() <= kColumnsMax, "number of sort keys");
   for (const SortKey& key : top_k.keys) {
-    (void)type_of(key.column, node.inputs[0].output);
+    require(type_of(key.column, node.inputs[0].output).has_order(), "sort key without an order");
   }
   return node.inputs[0].output;
 }
@@ -165,7 +169,9 @@ Types derive(const ExchangeSpec& exchange, const PlanNode& node) {
   require(exchange.kind <= ExchangeKind::kBroadcast, "unknown kind of exchange");
   require((exchange.kind == ExchangeKind::kRedistribute) == !exchange.keys.empty(),
           "keys of an exchange");
-  (void)types_of(exchange.keys, node.inputs[0].output);
+  for (const DataType& type : types_of(exchange.keys, node.inputs[0].output)) {
+    require(type.has_equality(), "exchange key without an equality");
+  }
   return node.inputs[0].output;
 }
 

@@ -22,7 +22,7 @@ bool same_constant(const DataType& type, const Constant& a, const Constant& b) n
   if (type.kind == TypeKind::kFloat64) {
     return std::bit_cast<std::uint64_t>(a.float64) == std::bit_cast<std::uint64_t>(b.float64);
   }
-  return type.is_string() ? a.bytes == b.bytes : a.integer == b.integer;
+  return type.is_varlen() ? a.bytes == b.bytes : a.integer == b.integer;
 }
 
 }  // namespace

@@ -64,7 +64,21 @@ TEST(ValidateExpr, TypesAreKnown) {
   EXPECT_FALSE(is_valid(Expr::make_null(DataType{TypeKind::kDecimal, 39, 0})));
   EXPECT_FALSE(is_valid(Expr::make_null(DataType{TypeKind::kDecimal, 20, 39})));
   EXPECT_FALSE(is_valid(Expr::make_null(DataType{TypeKind::kInt32, 3, 0})));
-  EXPECT_FALSE(is_valid(Expr::make_null(DataType{static_cast<TypeKind>(10), 0, 0})));
+  EXPECT_FALSE(is_valid(
+      Expr::make_null(DataType{static_cast<TypeKind>(static_cast<int>(kTypeKindLast) + 1), 0, 0})));
+}
+
+TEST(ValidateExpr, OnlyWhatHasAnOrderIsOrdered) {
+  for (int kind = 0; kind <= static_cast<int>(kTypeKindLast); ++kind) {
+    DataType type = DataType::of(static_cast<TypeKind>(kind));
+    type.precision = type.kind == TypeKind::kDecimal ? 5 : 0;
+    const bool opaque = type.kind == TypeKind::kOpaque;
+    const bool handle = type.kind == TypeKind::kHandle;
+    const Expr none = Expr::make_null(type);
+    EXPECT_EQ(is_valid(call(Op::kEqual, kBool, {none, none})), !opaque);
+    EXPECT_EQ(is_valid(call(Op::kLess, kBool, {none, none})), !opaque && !handle);
+    EXPECT_EQ(is_valid(call(Op::kIn, kBool, {none, none})), !opaque);
+  }
 }
 
 TEST(ValidateExpr, ArithmeticStaysInOneKindOfNumber) {

@@ -23,15 +23,22 @@ double width_of(const DataType& type) noexcept {
       return 2;
     case TypeKind::kInt32:
     case TypeKind::kDate:
+    case TypeKind::kHandle:
       return 4;
     case TypeKind::kInt64:
     case TypeKind::kTimestamp:
+    case TypeKind::kTimestampTz:
+    case TypeKind::kTime:
     case TypeKind::kFloat64:
       return 8;
     case TypeKind::kDecimal:
       return type.is_decimal64() ? 8 : 16;
+    case TypeKind::kUuid:
+      return 16;
     case TypeKind::kText:
     case TypeKind::kBpchar:
+    case TypeKind::kBytea:
+    case TypeKind::kOpaque:
       return kStringBytes;
   }
   return kStringBytes;

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdio>
 #include <limits>
+#include <string_view>
 
 #include "plan/expr.h"
 
@@ -85,6 +86,39 @@ std::string timestamp_text(std::int64_t moment) {
   return result;
 }
 
+/// 24:00:00 included.
+std::string time_text(std::int64_t moment) {
+  const std::string hour = std::to_string(moment / kMicrosecondsPerDay * 24);
+  return hour == "0" ? timestamp_text(moment).substr(sizeof "2000-01-01 " - 1) : hour + ":00:00";
+}
+
+std::string utc_text(std::int64_t moment) { return timestamp_text(moment) + "+00"; }
+
+/// In order: `bytes` in hexadecimal digits.
+std::string hex_text(std::string_view bytes) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string text;
+  for (const char byte : bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    text += kDigits[value >> 4];
+    text += kDigits[value & 15];
+  }
+  return text;
+}
+
+std::string uuid_text(base::Int128 value) {
+  const auto raw = static_cast<base::UInt128>(value) ^ static_cast<base::UInt128>(1) << 127;
+  std::string bytes;
+  for (int shift = 120; shift >= 0; shift -= 8) {
+    bytes += static_cast<char>(raw >> shift & 0xFF);
+  }
+  std::string text = hex_text(bytes);
+  for (const std::size_t place : {20, 16, 12, 8}) {
+    text.insert(place, 1, '-');
+  }
+  return text;
+}
+
 template <typename Integer>
 std::string moment_text(base::Int128 value, std::string (*format)(std::int64_t)) {
   if (value == std::numeric_limits<Integer>::min()) {
@@ -123,6 +157,17 @@ std::string constant_text(const Expr& expr) {
       return moment_text<std::int32_t>(constant.integer, date_text) + "::date";
     case TypeKind::kTimestamp:
       return moment_text<std::int64_t>(constant.integer, timestamp_text) + "::timestamp";
+    case TypeKind::kTimestampTz:
+      return moment_text<std::int64_t>(constant.integer, utc_text) + "::timestamptz";
+    case TypeKind::kTime:
+      return "'" + time_text(static_cast<std::int64_t>(constant.integer)) + "'::time";
+    case TypeKind::kUuid:
+      return "'" + uuid_text(constant.integer) + "'::uuid";
+    case TypeKind::kHandle:
+      return std::to_string(static_cast<std::uint32_t>(constant.integer)) + "::handle";
+    case TypeKind::kBytea:
+    case TypeKind::kOpaque:
+      return "'\\x" + hex_text(constant.bytes) + "'::" + to_string(expr.type);
     case TypeKind::kText:
     case TypeKind::kBpchar:
       return quoted(constant.bytes) + "::" + to_string(expr.type);

@@ -38,9 +38,12 @@ bool fits_representation(const DataType& type, base::Int128 value) noexcept {
       return fits<std::int16_t>(value);
     case TypeKind::kInt32:
     case TypeKind::kDate:
+    case TypeKind::kHandle:
       return fits<std::int32_t>(value);
     case TypeKind::kInt64:
     case TypeKind::kTimestamp:
+    case TypeKind::kTimestampTz:
+    case TypeKind::kTime:
       return fits<std::int64_t>(value);
     case TypeKind::kDecimal:
       // The largest of each width means NaN; a constant says NaN by the 128-bit one.
@@ -49,6 +52,9 @@ bool fits_representation(const DataType& type, base::Int128 value) noexcept {
     case TypeKind::kFloat64:
     case TypeKind::kText:
     case TypeKind::kBpchar:
+    case TypeKind::kBytea:
+    case TypeKind::kUuid:
+    case TypeKind::kOpaque:
       return true;
   }
   return false;
@@ -76,10 +82,13 @@ void validate_negate(const DataType& type, const Args& args) {
           "negation of what is no number");
 }
 
-void validate_comparison(const DataType& type, const Args& args) {
+void validate_comparison(Op op, const DataType& type, const Args& args) {
   require(args.size() == 2, "a comparison takes two arguments");
   require(is_bool(type), "a comparison is a bool");
   require(same_representation(args[0].type, args[1].type), "comparison of different types");
+  const bool by_equality = op == Op::kEqual || op == Op::kNotEqual;
+  require(by_equality ? args[0].type.has_equality() : args[0].type.has_order(),
+          "comparison of what has no order here");
 }
 
 void validate_logic(Op op, const DataType& type, const Args& args) {
@@ -92,6 +101,7 @@ void validate_logic(Op op, const DataType& type, const Args& args) {
 
 void validate_in(const DataType& type, const Args& args) {
   require(args.size() >= 2, "IN takes a value and constants");
+  require(args[0].type.has_equality(), "IN compares what has no equality here");
   require(is_bool(type), "IN is a bool");
   for (std::size_t i = 1; i < args.size(); ++i) {
     require(args[i].kind == ExprKind::kConstant, "IN takes constants");
@@ -176,7 +186,7 @@ void validate_call(const Expr& expr) {
     case Op::kLessEqual:
     case Op::kGreater:
     case Op::kGreaterEqual:
-      return validate_comparison(expr.type, expr.args);
+      return validate_comparison(expr.op, expr.type, expr.args);
     case Op::kAnd:
     case Op::kOr:
     case Op::kNot:

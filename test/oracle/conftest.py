@@ -31,6 +31,11 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason="make check-all runs it"))
 
 
+def plain(value):
+    """A bytea as its bytes: the view that psycopg2 makes of it shows where they lie."""
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
 class Session:
     """A connection with Sluice loaded that forces it, or not, a statement at a time."""
 
@@ -57,7 +62,7 @@ class Session:
         """The result, or the error as (SQLSTATE, message, detail, hint)."""
         try:
             types, rows = self.rows(query, mode, workers)
-            return "rows", types, sorted(map(repr, rows))
+            return "rows", types, sorted(repr(tuple(map(plain, row))) for row in rows)
         except psycopg2.Error as error:
             return ("error", error.pgcode, error.diag.message_primary, error.diag.message_detail,
                     error.diag.message_hint)

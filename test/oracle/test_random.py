@@ -17,14 +17,20 @@ COLUMNS = {  # name: (type, SQL for row i, literals to compare with)
     "c": ("char(6)", "'c' || (i * 11) % 23", ["'c1'", "'c22'", "'c7   '"]),
     "y": ("date", "date '2000-01-01' + (i * 17) % 900", ["date '2000-06-01'", "date '2001-12-31'"]),
     "o": ("bool", "i % 3 = 0", []),
+    "u": ("uuid", "md5(((i * 5) % 131)::text)::uuid", ["'80000000-0000-0000-0000-000000000000'", "md5('7')::uuid"]),
+    "z": ("timestamptz", "timestamptz '2001-03-25 00:00+01' + (i * 3) % 190 * interval '20 minutes'",
+          ["timestamptz '2001-03-26 12:00+00'", "timestamptz '2001-03-25 00:20+01'"]),
+    "m": ("shade", "('{dark,light,pale,grey,white}'::text[])[1 + i % 5]::shade", []),
 }
 TABLES = {"ta": 3000, "tb": 700, "tc": 60, "td": 1}
-JOINABLE = ["k", "s", "b", "d", "t", "c", "y"]
+JOINABLE = ["k", "s", "b", "d", "t", "c", "y", "u", "z"]
 
 
 @pytest.fixture(scope="module")
 def tables(session):
     chooser = random.Random(1)
+    session.execute("drop type if exists shade cascade")
+    session.execute("create type shade as enum ('white', 'light', 'grey', 'dark', 'pale')")
     for table, rows in TABLES.items():
         columns = ", ".join(f"{name} {kind}" for name, (kind, _, _) in COLUMNS.items())
         values = ", ".join(
@@ -67,12 +73,14 @@ def condition(chooser, aliases, depth=2):
 
 
 def aggregate(chooser, alias):
-    return chooser.choice([
+    some = f" filter (where {comparison(chooser, alias)})" if chooser.random() < 0.15 else ""
+    return some.join((chooser.choice([
         "count(*)", f"count({alias}.t)", f"sum({alias}.d)", f"sum({alias}.k)", f"avg({alias}.e)",
         f"sum({alias}.d * (1 - {alias}.e))", f"min({alias}.y)", f"max({alias}.c)", f"avg({alias}.s)",
         f"sum({alias}.b)", f"max({alias}.t)", f"min({alias}.d)",
         f"sum(case when {comparison(chooser, alias)} then {alias}.d else 0 end)",
-    ])
+        f"max({alias}.z)", f"count(distinct {alias}.u)", f"count({alias}.m)", f"min(date_trunc('hour', {alias}.z))",
+    ]), ""))
 
 
 def random_query(seed):

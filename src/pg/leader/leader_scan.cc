@@ -36,8 +36,11 @@ void run_init_plans(const ScanState& scan) {
   call([&] { ExecSetParamPlanMulti(params, scan.ps.ps_ExprContext); });
 }
 
-bool is_data_error(const PgError& error) {
-  return ERRCODE_TO_CATEGORY(error.data()->sqlerrcode) == ERRCODE_DATA_EXCEPTION;
+/// Whether the error is of the value that was asked for, not of the session or the server.
+bool is_of_the_value(const PgError& error) {
+  const int category = ERRCODE_TO_CATEGORY(error.data()->sqlerrcode);
+  return category == ERRCODE_DATA_EXCEPTION ||
+         category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION;  // a name of nothing
 }
 
 /// Errors: kAbandon when a value does not fit the type that was planned for it, or cannot be had:
@@ -58,7 +61,7 @@ std::vector<plan::Expr> evaluate(List* states, ExprContext* context,
         return result;
       });
     } catch (const PgError& error) {
-      if (is_data_error(error)) {
+      if (is_of_the_value(error)) {
         base::throw_abandon("a run-time constant cannot be evaluated");
       }
       throw;

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "pg/border/pg_include.h"
 #include "pg/port/numeric_format.h"
+#include "vector/uuid_order.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <catalog/pg_type.h>
@@ -65,6 +66,11 @@ struct ColumnConverters {
   static Datum make_int32(std::int32_t value) { return Int32GetDatum(value); }
   static Datum make_int64(std::int64_t value) { return Int64GetDatum(value); }
   static Datum make_float64(double value) { return Float8GetDatum(value); }
+  static Datum make_uuid(base::Int128 value) {
+    void* uuid = palloc(vector::kUuidBytes);
+    vector::write_uuid(value, uuid);
+    return PointerGetDatum(uuid);
+  }
   static Datum make_integer_numeric(std::int64_t value) { return finite_numeric(value, 0); }
 
   template <typename Scaled>
@@ -165,9 +171,21 @@ struct ColumnConverters {
         return type == DATEOID ? &fixed<std::int32_t, &make_int32> : Convert{};
       case TypeKind::kTimestamp:
         return type == TIMESTAMPOID ? &fixed<std::int64_t, &make_int64> : Convert{};
+      case TypeKind::kTimestampTz:
+        return type == TIMESTAMPTZOID ? &fixed<std::int64_t, &make_int64> : Convert{};
+      case TypeKind::kTime:
+        return type == TIMEOID ? &fixed<std::int64_t, &make_int64> : Convert{};
+      case TypeKind::kUuid:
+        return type == UUIDOID ? &fixed<base::Int128, &make_uuid> : Convert{};
+      case TypeKind::kHandle:
+        return &fixed<std::int32_t, &make_int32>;
       case TypeKind::kText:
       case TypeKind::kBpchar:
         return is_string_type(type) ? &string : Convert{};
+      case TypeKind::kBytea:
+        return type == BYTEAOID ? &string : Convert{};
+      case TypeKind::kOpaque:
+        return &string;
     }
     return nullptr;
   }

@@ -75,15 +75,17 @@ Costs planned_costs(const Plan* node) noexcept {
   return {without_penalty(node->startup_cost), without_penalty(node->total_cost)};
 }
 
-Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec, int workers,
-                     bool root_streams) noexcept {
-  const double seats = 1 + kWorkerShare * workers;
-  const double startup = workers > 0 ? parallel_setup_cost : kLeaderAloneStartup;
-  const double work = engine_cost(replaced) / seats +
+Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec,
+                     const RunTraits& traits) noexcept {
+  const double seats = 1 + kWorkerShare * traits.workers;
+  const double startup = traits.workers > 0 ? parallel_setup_cost : kLeaderAloneStartup;
+  // PostgreSQL unpacks only what an expression or the client comes to look at.
+  const double unpacking = static_cast<double>(traits.toast_pages) * random_page_cost;
+  const double work = (engine_cost(replaced) + unpacking) / seats +
                       exchanged_rows(spec.root) * cpu_tuple_cost * kExchangedRowFactor;
   const double output = spec.root.rows_estimated * cpu_tuple_cost * kReturnedRowFactor;
   const double total = startup + work + output;
-  return {root_streams ? startup + work / 2 : startup + work, total};
+  return {traits.root_streams ? startup + work / 2 : startup + work, total};
 }
 
 Costs with_child(const Plan* node, const Costs& before, const Costs& now,

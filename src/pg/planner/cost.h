@@ -5,6 +5,8 @@
 // factors are cautious against the ratios that `make demo` shows.
 #pragma once
 
+#include <cstdint>
+
 #include "pg/border/pg_include.h"
 #include "plan/plan_spec.h"
 
@@ -23,10 +25,17 @@ struct Costs {
 /// The plan's own estimate, without the penalties by which the second planning rules nodes out.
 [[nodiscard]] Costs planned_costs(const Plan* node) noexcept;
 
-/// Of running `replaced` here with so many workers. Shape: `spec` is `replaced` lowered, and
-/// distributed where there are workers.
-[[nodiscard]] Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec, int workers,
-                                   bool root_streams) noexcept;
+/// How a subtree is run here.
+struct RunTraits {
+  int workers = 0;
+  bool root_streams = false;
+  std::uint64_t toast_pages = 0;  // that scans unpack values from, whoever reads those
+};
+
+/// Of running `replaced` here. Shape: `spec` is `replaced` lowered, and distributed where there are
+/// workers.
+[[nodiscard]] Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec,
+                                   const RunTraits& traits) noexcept;
 
 /// Of a node whose child costs `now` instead of `before`. Shape: one child, or the sum of several.
 [[nodiscard]] Costs with_child(const Plan* node, const Costs& before, const Costs& now,

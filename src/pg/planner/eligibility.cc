@@ -4,6 +4,7 @@
 
 #include "base/ids.h"
 #include "pg/border/call.h"
+#include "pg/planner/leaves.h"
 #include "pg/port/settings.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -67,6 +68,9 @@ const char* reason_against(const Query* query, int cursor_options) {
   }
   if (!has_work(query)) {
     return "no join and no aggregate";
+  }
+  if (reads_storage(query)) {
+    return "asks how values are stored";
   }
   return nullptr;
 }

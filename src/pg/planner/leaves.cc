@@ -5,12 +5,15 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/htup_details.h>
+#include <access/transam.h>
 #include <catalog/pg_language.h>
 #include <catalog/pg_proc.h>
 #include <nodes/nodeFuncs.h>
 #include <nodes/plannodes.h>
 #include <nodes/primnodes.h>
 #include <optimizer/optimizer.h>
+#include <utils/fmgroids.h>
+#include <utils/lsyscache.h>
 #include <utils/syscache.h>
 SLUICE_PG_HEADERS_END
 
@@ -99,6 +102,27 @@ bool varies_walker(Node* node, void* context) {
   }
 }
 
+/// Whether the function tells how a value is stored, which the engine does not keep.
+bool looks_at_storage(Oid function) {
+  return function == F_PG_COLUMN_SIZE || function == F_PG_COLUMN_COMPRESSION;
+}
+
+/// Runs in: call(); a C callback of check_functions_in_node().
+bool is_storage_function(Oid function, void*) { return looks_at_storage(function); }
+
+/// Runs in: call(); a C callback of expression_tree_walker() and query_tree_walker().
+bool storage_walker(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  if (IsA(node, Query)) {
+    return query_tree_walker(reinterpret_cast<Query*>(node), unprototyped(storage_walker), context,
+                             0);
+  }
+  return check_functions_in_node(node, is_storage_function, context) ||
+         expression_tree_walker(node, unprototyped(storage_walker), context);
+}
+
 /// Built-in functions that run statements of their own (table_to_xml and the like) are among those
 /// that a worker may not call. Runs in: call().
 bool is_foreign_function(Oid function, void*) {
@@ -109,7 +133,33 @@ bool is_foreign_function(Oid function, void*) {
   const auto* facts = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
   const bool plain = facts->prolang == INTERNALlanguageId && facts->proparallel == PROPARALLEL_SAFE;
   ReleaseSysCache(tuple);
-  return !plain;
+  return !plain || looks_at_storage(function);
+}
+
+/// Whether operators and subscripts of the type may be anybody's functions: it, or what it is made
+/// of, is not built in. Enums have built-in ones. Runs in: call().
+bool is_foreign_type(Oid type) {
+  Oid base = getBaseType(type);
+  const Oid element = get_element_type(base);
+  base = OidIsValid(element) ? getBaseType(element) : base;
+  return base >= FirstNormalObjectId && !type_is_enum(base);
+}
+
+/// Whether a value of such a type comes in here: other expressions have their types from these, or
+/// from functions. Runs in: call().
+bool brings_foreign_type(Node* node) {
+  switch (nodeTag(node)) {
+    case T_Var:
+    case T_Const:
+    case T_Param:
+    case T_RelabelType:
+    case T_SubscriptingRef:
+    case T_ArrayExpr:
+    case T_MinMaxExpr:
+      return is_foreign_type(exprType(node));
+    default:
+      return false;
+  }
 }
 
 /// True as soon as something calls a function that is not built in or runs statements of its own.
@@ -118,7 +168,9 @@ bool foreign_walker(Node* node, void* context) {
   if (node == nullptr) {
     return false;
   }
-  return check_functions_in_node(node, is_foreign_function, context) ||
+  // A domain's constraints are anybody's expressions.
+  return IsA(node, CoerceToDomain) || check_functions_in_node(node, is_foreign_function, context) ||
+         brings_foreign_type(node) ||
          expression_tree_walker(node, unprototyped(foreign_walker), context);
 }
 
@@ -226,6 +278,10 @@ bool is_run_constant(Node* expr, const Bitmapset* init_plan_params) {
     return !varies_walker(expr, const_cast<Bitmapset*>(init_plan_params)) &&
            !contain_volatile_functions(expr);
   });
+}
+
+bool reads_storage(const Query* query) {
+  return storage_walker(reinterpret_cast<Node*>(const_cast<Query*>(query)), nullptr);
 }
 
 bool calls_built_ins_only(Node* expr) {

@@ -9,6 +9,7 @@
 SLUICE_PG_HEADERS_BEGIN
 #include <nodes/bitmapset.h>
 #include <nodes/nodes.h>
+#include <nodes/parsenodes.h>
 #include <nodes/pg_list.h>
 SLUICE_PG_HEADERS_END
 
@@ -39,7 +40,12 @@ struct LeafReplacement {
 /// Errors: PgError.
 [[nodiscard]] bool is_run_constant(Node* expr, const Bitmapset* init_plan_params);
 
-/// Whether all functions that `expr` calls are PostgreSQL's own in C.
+/// Whether a function anywhere in the query tells how a value is stored, which the engine does not
+/// keep: pg_column_size(). May ereport; not to be called through call().
+[[nodiscard]] bool reads_storage(const Query* query);
+
+/// Whether all functions that `expr` calls are PostgreSQL's own in C, those that its types bring
+/// along included.
 /// Errors: PgError.
 [[nodiscard]] bool calls_built_ins_only(Node* expr);
 

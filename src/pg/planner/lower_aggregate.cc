@@ -7,6 +7,7 @@
 #include "pg/planner/distinct_estimate.h"
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/lower_plan.h"
+#include "pg/planner/operator_table.h"
 #include "pg/port/types.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -14,7 +15,9 @@ SLUICE_PG_HEADERS_BEGIN
 #include <catalog/pg_type.h>
 #include <nodes/makefuncs.h>
 #include <nodes/nodeFuncs.h>
+#include <utils/builtins.h>
 #include <utils/fmgroids.h>
+#include <utils/lsyscache.h>
 SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
@@ -55,6 +58,8 @@ std::optional<Recipe> find_recipe(Oid function) noexcept {
     case F_MIN_TIMESTAMP:
     case F_MIN_TEXT:
     case F_MIN_BPCHAR:
+    case F_MIN_TIMESTAMPTZ:
+    case F_MIN_TIME:
       return Recipe::kMin;
     case F_MAX_INT2:
     case F_MAX_INT4:
@@ -65,6 +70,8 @@ std::optional<Recipe> find_recipe(Oid function) noexcept {
     case F_MAX_TIMESTAMP:
     case F_MAX_TEXT:
     case F_MAX_BPCHAR:
+    case F_MAX_TIMESTAMPTZ:
+    case F_MAX_TIME:
       return Recipe::kMax;
     default:
       return std::nullopt;
@@ -137,6 +144,13 @@ void check_form(const Aggref& aggref) {
   if (form != nullptr) {
     decline(Reason::kAggregate, describe_expr(node) + form);
   }
+}
+
+/// Whether the operator is the equality that the engine's grouping has.
+bool is_known_equality(Oid operator_oid) {
+  const auto entry = find_operator(call([operator_oid] { return get_opcode(operator_oid); }));
+  return entry.has_value() && entry->shape == OperatorShape::kComparison &&
+         entry->op == plan::Op::kEqual;
 }
 
 /// What the aggregate takes of a row: NULL, which all of these ignore, where FILTER leaves it out.
@@ -241,6 +255,9 @@ void AggregateBuilder::add_key(Var* var) {
       column->scale_column.has_value()) {
     decline(Reason::kAggregate, "group key that is not a plain column");
   }
+  if (!column->type.has_equality()) {
+    decline(Reason::kType, "group key of a type that only PostgreSQL compares");
+  }
   ScopeColumn key = *column;
   spec_.group_keys.push_back(add_input(plan::Expr::make_column(column->column, column->type)));
   key.column = static_cast<std::uint32_t>(spec_.group_keys.size() - 1);
@@ -334,6 +351,10 @@ void AggregateBuilder::take_distinct(const Aggref* aggref, Recipe recipe, const 
   }
   if (argument.scale.has_value()) {
     decline(Reason::kAggregate, "DISTINCT on a numeric whose scale differs from row to row");
+  }
+  const auto* clause = static_cast<const SortGroupClause*>(linitial(aggref->aggdistinct));
+  if (!argument.expr.type.has_equality() || !is_known_equality(clause->eqop)) {
+    decline(Reason::kType, "DISTINCT by an equality that only PostgreSQL has");
   }
   const auto* entry = static_cast<const TargetEntry*>(linitial(aggref->args));
   if (IsA(entry->expr, Var)) {
@@ -475,7 +496,12 @@ Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<N
   Plan* child_plan = agg.plan.lefttree;
   std::vector<Node*> input_leaves;
   for (int i = 0; i < agg.numCols; ++i) {
-    input_leaves.push_back(reinterpret_cast<Node*>(child_var(child_plan, agg.grpColIdx[i])));
+    auto* key = reinterpret_cast<Node*>(child_var(child_plan, agg.grpColIdx[i]));
+    if (!is_known_equality(agg.grpOperators[i])) {
+      const char* type = call([key] { return format_type_be(exprType(key)); });
+      decline(Reason::kType, std::string("group key of type ") + type);
+    }
+    input_leaves.push_back(key);
   }
   // A Var that is no group key depends on those by a primary key: one more key changes no group.
   std::vector<Node*> keys = input_leaves;

@@ -256,18 +256,15 @@ Value ExprLowering::add_parameter(Node* expr, const ParamType& type) {
           std::nullopt};
 }
 
-/// Only relabelings that leave the engine's type alone: varchar as text, numeric as unconstrained
-/// numeric, another deterministic collation.
+/// Only relabelings that leave the engine's type alone: varchar as text, a domain as its base type,
+/// numeric as unconstrained numeric, another deterministic collation.
 Value ExprLowering::lower_relabel(const RelabelType& relabel) {
   Value value = lower(reinterpret_cast<Node*>(relabel.arg));
-  const bool text = value.expr.type.kind == TypeKind::kText &&
-                    (relabel.resulttype == TEXTOID || relabel.resulttype == VARCHAROID);
-  const bool bpchar = value.expr.type.kind == TypeKind::kBpchar && relabel.resulttype == BPCHAROID;
   const bool numeric = value.expr.type.kind == TypeKind::kDecimal &&
                        relabel.resulttype == NUMERICOID && relabel.resulttypmod == -1;
-  const bool same_equality =
-      numeric || data_type_of(relabel.resulttype, -1, relabel.resultcollid).has_value();
-  if ((!text && !bpchar && !numeric) || !same_equality) {
+  const auto type = data_type_of(relabel.resulttype, -1, relabel.resultcollid);
+  if (!numeric && (!type.has_value() || type->kind == TypeKind::kDecimal ||
+                   type->kind != value.expr.type.kind)) {
     decline(Reason::kExpression, "cast to " + type_name(relabel.resulttype, relabel.resulttypmod));
   }
   return value;

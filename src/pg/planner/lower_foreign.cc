@@ -88,6 +88,7 @@ bool needs_more_walker(Node* node, void* context) {
     case T_CoalesceExpr:
     case T_MinMaxExpr:
     case T_ArrayExpr:
+    case T_SubscriptingRef:
       return expression_tree_walker(node, unprototyped(needs_more_walker), context);
     default:
       return true;

@@ -49,10 +49,9 @@ ChildColumns lower_top_k_child(Lowering& lowering, const Limit& limit,
     with_keys.at(static_cast<std::size_t>(sort.sortColIdx[i] - 1)) = true;
   }
   ChildColumns child = lower_child(lowering, sort.plan.lefttree, with_keys);
-  std::vector<std::uint32_t> keys;
+  std::vector<ScopeColumn> keys;
   for (int i = 0; i < sort.numCols; ++i) {
-    const auto& column = child.columns[static_cast<std::size_t>(sort.sortColIdx[i] - 1)];
-    keys.push_back(column->column);
+    keys.push_back(*child.columns[static_cast<std::size_t>(sort.sortColIdx[i] - 1)]);
   }
   plan::TopKSpec spec{sort_keys_of(sort, keys), *count};
   std::vector<plan::PlanNode> inputs;

@@ -78,7 +78,7 @@ struct JoinKey {
 /// The direction of each key of `sort`; `columns[i]` is the engine column of its i-th key.
 /// Errors: Declined for an order that the engine does not have; PgError.
 [[nodiscard]] std::vector<plan::SortKey> sort_keys_of(const Sort& sort,
-                                                      const std::vector<std::uint32_t>& columns);
+                                                      const std::vector<ScopeColumn>& columns);
 
 // Shared by the files above.
 

@@ -15,6 +15,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <nodes/nodeFuncs.h>
 #include <optimizer/paths.h>
 #include <utils/fmgroids.h>
+#include <utils/lsyscache.h>
 SLUICE_PG_HEADERS_END
 
 #include <algorithm>
@@ -50,7 +51,7 @@ List* root_exprs(const Plan* replaced, const Plan* source) {
 }
 
 void add_top_k(Root& root, const Sort& sort, const Plan* source, std::uint64_t limit) {
-  std::vector<std::uint32_t> columns;
+  std::vector<ScopeColumn> columns;
   for (int i = 0; i < sort.numCols; ++i) {
     auto* entry = static_cast<TargetEntry*>(list_nth(source->targetlist, sort.sortColIdx[i] - 1));
     auto* expr = reinterpret_cast<Node*>(entry->expr);
@@ -59,7 +60,7 @@ void add_top_k(Root& root, const Sort& sort, const Plan* source, std::uint64_t l
     if (column == nullptr || column->kind != OutputKind::kColumn) {
       decline(Reason::kOrder, "order by what is computed above the engine");
     }
-    columns.push_back(column->column);
+    columns.push_back(*column);
   }
   plan::TopKSpec spec{sort_keys_of(sort, columns), limit};
   const double rows = std::min(root.fragment.node.rows_estimated, static_cast<double>(limit));
@@ -146,10 +147,12 @@ Choice choose_run(const Plan* replaced, const plan::PlanNode& root, const Loweri
   Choice choice;
   choice.spec = spec_of(root, lowering, workers);
   choice.workers = choice.spec.distributed ? workers : 0;
-  choice.costs = estimate_costs(replaced, choice.spec, choice.workers, lowering.root_streams);
+  choice.costs = estimate_costs(replaced, choice.spec,
+                                {choice.workers, lowering.root_streams, lowering.toast_pages});
   if (choice.workers > 0 && !limits.exact) {
     plan::PlanSpec alone = spec_of(root, lowering, 0);
-    const Costs costs = estimate_costs(replaced, alone, 0, lowering.root_streams);
+    const Costs costs =
+        estimate_costs(replaced, alone, {0, lowering.root_streams, lowering.toast_pages});
     if (costs.total < choice.costs.total) {
       choice = {std::move(alone), costs, 0};
     }
@@ -195,7 +198,7 @@ Outputs outputs_of(const Root& root) {
   Outputs outputs;
   for (Node* leaf : leaves) {
     const ScopeColumn& column = *root.fragment.scope.find(leaf);
-    const Oid type = call([leaf] { return exprType(leaf); });
+    const Oid type = call([leaf] { return getBaseType(exprType(leaf)); });
     List** const tlist = &outputs.scan_tlist;
     auto* by = call([&] { return reinterpret_cast<Node*>(append_output(tlist, column.terminal)); });
     outputs.columns.push_back({column.kind, column.column, column.count_column, type});

@@ -11,7 +11,9 @@ SLUICE_PG_HEADERS_BEGIN
 #include <access/table.h>
 #include <access/tableam.h>
 #include <catalog/pg_class.h>
+#include <catalog/pg_type.h>
 #include <parser/parsetree.h>
+#include <storage/bufmgr.h>
 #include <utils/builtins.h>
 #include <utils/rel.h>
 SLUICE_PG_HEADERS_END
@@ -26,6 +28,7 @@ namespace {
 struct AttributeFacts {
   const char* name;
   bool not_null;
+  bool may_be_toasted;
 };
 
 struct RelationFacts {
@@ -33,9 +36,21 @@ struct RelationFacts {
   bool readable = false;
   bool temporary = false;
   std::uint64_t pages = 0;
+  std::uint64_t toast_pages = 0;
   const AttributeFacts* attributes = nullptr;
   int attribute_count = 0;
 };
+
+/// Whether values of the column may lie outside of their rows: of any length, and no numeric, which
+/// is short unless somebody means it.
+bool may_be_toasted(const FormData_pg_attribute& attribute) {
+  constexpr int kCharactersMax = 256;
+  const bool is_limited = attribute.atttypid == BPCHAROID || attribute.atttypid == VARCHAROID;
+  const bool is_short = is_limited && attribute.atttypmod >= VARHDRSZ &&
+                        attribute.atttypmod - VARHDRSZ <= kCharactersMax;
+  return attribute.attlen == -1 && attribute.attstorage != TYPSTORAGE_PLAIN && !is_short &&
+         attribute.atttypid != NUMERICOID;
+}
 
 /// The statement holds its locks already.
 RelationFacts facts_of(Oid oid) {
@@ -54,7 +69,13 @@ RelationFacts facts_of(Oid oid) {
         palloc(sizeof(AttributeFacts) * static_cast<std::size_t>(facts.attribute_count + 1)));
     for (int i = 0; i < facts.attribute_count; ++i) {
       const FormData_pg_attribute* attribute = TupleDescAttr(relation->rd_att, i);
-      attributes[i] = {pstrdup(NameStr(attribute->attname)), attribute->attnotnull};
+      attributes[i] = {pstrdup(NameStr(attribute->attname)), attribute->attnotnull,
+                       may_be_toasted(*attribute)};
+    }
+    if (OidIsValid(relation->rd_rel->reltoastrelid)) {
+      Relation toast = table_open(relation->rd_rel->reltoastrelid, AccessShareLock);
+      facts.toast_pages = RelationGetNumberOfBlocks(toast);
+      table_close(toast, AccessShareLock);
     }
     facts.attributes = attributes;
     table_close(relation, NoLock);
@@ -164,6 +185,11 @@ Fragment lower_scan(Lowering& lowering, const SeqScan& scan, const std::vector<N
 
   lowering.range_indexes.push_back(range_index);
   lowering.has_temporary = lowering.has_temporary || facts.temporary;
+  if (std::ranges::any_of(spec.columns, [&facts](const plan::ScanColumn& column) {
+        return facts.attributes[column.attribute - 1].may_be_toasted;
+      })) {
+    lowering.toast_pages += facts.toast_pages;
+  }
   lowering.pages_max = std::max(lowering.pages_max, facts.pages);
   fragment.node = make_node(std::move(spec), {}, scan.scan.plan.plan_rows);
   for (const SubPlan* subplan : conditions.subplans) {

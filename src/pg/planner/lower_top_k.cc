@@ -64,8 +64,7 @@ std::optional<std::uint64_t> top_k_limit(const Limit& limit) {
   return *count + *offset;
 }
 
-std::vector<plan::SortKey> sort_keys_of(const Sort& sort,
-                                        const std::vector<std::uint32_t>& columns) {
+std::vector<plan::SortKey> sort_keys_of(const Sort& sort, const std::vector<ScopeColumn>& columns) {
   std::vector<plan::SortKey> keys;
   for (int i = 0; i < sort.numCols; ++i) {
     const SortOrder order = order_of(sort.sortOperators[i]);
@@ -75,7 +74,11 @@ std::vector<plan::SortKey> sort_keys_of(const Sort& sort,
     if (OidIsValid(sort.collations[i]) && !is_byte_order(sort.collations[i])) {
       decline(Reason::kOrder, "text ordered by a collation other than C");
     }
-    keys.push_back({columns[static_cast<std::size_t>(i)], order.descending, sort.nullsFirst[i]});
+    const ScopeColumn& column = columns[static_cast<std::size_t>(i)];
+    if (!column.type.has_order()) {
+      decline(Reason::kOrder, "order of a type that only PostgreSQL compares");
+    }
+    keys.push_back({column.column, order.descending, sort.nullsFirst[i]});
   }
   return keys;
 }

@@ -30,6 +30,7 @@ struct Lowering {
   std::vector<ParamType> param_types;
   std::vector<Index> range_indexes;  // of the relations read
   std::uint64_t pages_max = 0;       // of the largest relation read
+  std::uint64_t toast_pages = 0;     // that the scans may unpack values from
   bool has_temporary = false;        // workers cannot read it
   bool order_matters = false;        // a float8 sum: rows must come as PostgreSQL reads them
   bool root_streams = true;          // rows reach the client while the run goes on

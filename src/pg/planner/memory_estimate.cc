@@ -18,7 +18,7 @@ constexpr double kStringBytes = 40;       // a view and, for the longer ones, th
 double row_bytes(const plan::PlanNode& node) noexcept {
   double bytes = kRowOverheadBytes;
   for (const plan::DataType& type : node.output) {
-    if (type.is_string()) {
+    if (type.is_varlen()) {
       bytes += kStringBytes;
     } else if (type.kind == plan::TypeKind::kDecimal && !type.is_decimal64()) {
       bytes += 16;

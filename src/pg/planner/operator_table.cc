@@ -71,6 +71,12 @@ std::optional<Op> find_equality(Oid function) noexcept {
     case F_TIMESTAMP_EQ:
     case F_TEXTEQ:
     case F_BPCHAREQ:
+    case F_TIMESTAMPTZ_EQ:
+    case F_TIME_EQ:
+    case F_BYTEAEQ:
+    case F_UUID_EQ:
+    case F_OIDEQ:
+    case F_ENUM_EQ:
       return Op::kEqual;
     case F_BOOLNE:
     case F_INT2NE:
@@ -88,6 +94,12 @@ std::optional<Op> find_equality(Oid function) noexcept {
     case F_TIMESTAMP_NE:
     case F_TEXTNE:
     case F_BPCHARNE:
+    case F_TIMESTAMPTZ_NE:
+    case F_TIME_NE:
+    case F_BYTEANE:
+    case F_UUID_NE:
+    case F_OIDNE:
+    case F_ENUM_NE:
       return Op::kNotEqual;
     default:
       return std::nullopt;
@@ -112,6 +124,10 @@ std::optional<Op> find_less(Oid function) noexcept {
     case F_TIMESTAMP_LT:
     case F_TEXT_LT:
     case F_BPCHARLT:
+    case F_TIMESTAMPTZ_LT:
+    case F_TIME_LT:
+    case F_BYTEALT:
+    case F_UUID_LT:
       return Op::kLess;
     case F_BOOLLE:
     case F_INT2LE:
@@ -129,6 +145,10 @@ std::optional<Op> find_less(Oid function) noexcept {
     case F_TIMESTAMP_LE:
     case F_TEXT_LE:
     case F_BPCHARLE:
+    case F_TIMESTAMPTZ_LE:
+    case F_TIME_LE:
+    case F_BYTEALE:
+    case F_UUID_LE:
       return Op::kLessEqual;
     default:
       return std::nullopt;
@@ -153,6 +173,10 @@ std::optional<Op> find_greater(Oid function) noexcept {
     case F_TIMESTAMP_GT:
     case F_TEXT_GT:
     case F_BPCHARGT:
+    case F_TIMESTAMPTZ_GT:
+    case F_TIME_GT:
+    case F_BYTEAGT:
+    case F_UUID_GT:
       return Op::kGreater;
     case F_BOOLGE:
     case F_INT2GE:
@@ -170,6 +194,10 @@ std::optional<Op> find_greater(Oid function) noexcept {
     case F_TIMESTAMP_GE:
     case F_TEXT_GE:
     case F_BPCHARGE:
+    case F_TIMESTAMPTZ_GE:
+    case F_TIME_GE:
+    case F_BYTEAGE:
+    case F_UUID_GE:
       return Op::kGreaterEqual;
     default:
       return std::nullopt;

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "pg/border/call.h"
 #include "pg/port/numeric_format.h"
+#include "vector/uuid_order.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <executor/executor.h>
@@ -49,9 +50,12 @@ Datum datum_of(const ColumnView& view, std::uint32_t row, const DataType& type) 
       return Int16GetDatum(view.as<std::int16_t>()[row]);
     case TypeKind::kInt32:
     case TypeKind::kDate:
+    case TypeKind::kHandle:
       return Int32GetDatum(view.as<std::int32_t>()[row]);
     case TypeKind::kInt64:
     case TypeKind::kTimestamp:
+    case TypeKind::kTimestampTz:
+    case TypeKind::kTime:
       return Int64GetDatum(view.as<std::int64_t>()[row]);
     case TypeKind::kFloat64:
       return Float8GetDatum(view.as<double>()[row]);
@@ -63,8 +67,15 @@ Datum datum_of(const ColumnView& view, std::uint32_t row, const DataType& type) 
       const base::Int128 value = view.as<base::Int128>()[row];
       return numeric_datum(value, value == vector::kDecimalNan128, type.scale);
     }
+    case TypeKind::kUuid: {
+      void* uuid = palloc(vector::kUuidBytes);
+      vector::write_uuid(view.as<base::Int128>()[row], uuid);
+      return PointerGetDatum(uuid);
+    }
     case TypeKind::kText:
-    case TypeKind::kBpchar: {
+    case TypeKind::kBpchar:
+    case TypeKind::kBytea:
+    case TypeKind::kOpaque: {
       const StringRef& string = view.as<StringRef>()[row];
       return PointerGetDatum(
           cstring_to_text_with_len(string.data(), static_cast<int>(string.size())));
@@ -117,10 +128,13 @@ bool store(Datum value, const DataType& type, std::uint32_t row, std::byte* valu
       return true;
     case TypeKind::kInt32:
     case TypeKind::kDate:
+    case TypeKind::kHandle:
       reinterpret_cast<std::int32_t*>(values)[row] = DatumGetInt32(value);
       return true;
     case TypeKind::kInt64:
     case TypeKind::kTimestamp:
+    case TypeKind::kTimestampTz:
+    case TypeKind::kTime:
       reinterpret_cast<std::int64_t*>(values)[row] = DatumGetInt64(value);
       return true;
     case TypeKind::kFloat64:
@@ -128,8 +142,14 @@ bool store(Datum value, const DataType& type, std::uint32_t row, std::byte* valu
       return true;
     case TypeKind::kDecimal:
       return store_numeric(value, type, row, values);
+    case TypeKind::kUuid:
+      reinterpret_cast<base::Int128*>(values)[row] =
+          vector::integer_of_uuid(DatumGetPointer(value));
+      return true;
     case TypeKind::kText:
-    case TypeKind::kBpchar: {
+    case TypeKind::kBpchar:
+    case TypeKind::kBytea:
+    case TypeKind::kOpaque: {
       auto* text = pg_detoast_datum_packed(reinterpret_cast<varlena*>(DatumGetPointer(value)));
       const auto size = static_cast<std::uint32_t>(VARSIZE_ANY_EXHDR(text));
       const char* bytes = VARDATA_ANY(text);
@@ -244,7 +264,7 @@ class PgForeignFunction final : public engine::ForeignFunction {
   void evaluate(std::span<const ColumnView> args, Rows rows,
                 const engine::ValueBuffer& result) override {
     if (!call([&] { return compute(args, rows, result); })) {
-      base::throw_abandon(type_.is_string() ? "strings that PostgreSQL computed are too long"
+      base::throw_abandon(type_.is_varlen() ? "strings that PostgreSQL computed are too long"
                                             : "a numeric does not fit the type planned for it");
     }
   }
@@ -281,7 +301,7 @@ class PgForeignFunction final : public engine::ForeignFunction {
 
   /// Whoever reads what lies under a NULL finds no old pointer.
   void clear(const engine::ValueBuffer& result, std::uint32_t row) const noexcept {
-    if (type_.is_string()) {
+    if (type_.is_varlen()) {
       result.as<StringRef>()[row] = StringRef();
     }
   }

@@ -6,13 +6,16 @@
 #include "pg/border/call.h"
 #include "pg/border/pg_include.h"
 #include "pg/port/numeric_format.h"
+#include "vector/uuid_order.h"
 
 SLUICE_PG_HEADERS_BEGIN
+#include <access/htup_details.h>
 #include <catalog/pg_type.h>
 #include <fmgr.h>
 #include <utils/date.h>
 #include <utils/lsyscache.h>
 #include <utils/pg_locale.h>
+#include <utils/syscache.h>
 #include <utils/timestamp.h>
 SLUICE_PG_HEADERS_END
 
@@ -37,6 +40,35 @@ std::optional<DataType> declared_decimal(std::int32_t typmod) {
     return std::nullopt;
   }
   return DataType::decimal(precision, scale);
+}
+
+/// What the catalog says of a type.
+struct TypeFacts {
+  bool is_domain = false;
+  bool is_enum = false;
+  bool is_varlena = false;
+  Oid base = InvalidOid;  // of a domain
+  std::int32_t base_typmod = -1;
+};
+
+TypeFacts facts_of(Oid type) {
+  return call([type] {
+    TypeFacts facts;
+    HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+    if (!HeapTupleIsValid(tuple)) {
+      return facts;
+    }
+    const auto* form = reinterpret_cast<const FormData_pg_type*>(GETSTRUCT(tuple));
+    facts.is_domain = form->typtype == TYPTYPE_DOMAIN;
+    facts.is_enum = form->typtype == TYPTYPE_ENUM;
+    facts.is_varlena =
+        form->typlen == -1 && (form->typtype == TYPTYPE_BASE || form->typtype == TYPTYPE_RANGE ||
+                               form->typtype == TYPTYPE_MULTIRANGE);
+    facts.base = form->typbasetype;
+    facts.base_typmod = form->typtypmod;
+    ReleaseSysCache(tuple);
+    return facts;
+  });
 }
 
 std::optional<DataType> string_type(TypeKind kind, Oid collation) {
@@ -80,6 +112,17 @@ std::optional<Expr> decimal_constant(Datum datum, const DataType& type) {
   return Expr::make_integer(*scaled, type);
 }
 
+std::optional<DataType> other_type(Oid type, Oid collation) {
+  const TypeFacts facts = facts_of(type);
+  if (facts.is_domain) {
+    return data_type_of(facts.base, facts.base_typmod, collation);
+  }
+  if (facts.is_enum) {
+    return DataType::of(TypeKind::kHandle);
+  }
+  return facts.is_varlena ? std::optional(DataType::of(TypeKind::kOpaque)) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<DataType> data_type_of(Oid type, std::int32_t typmod, Oid collation) {
@@ -105,8 +148,18 @@ std::optional<DataType> data_type_of(Oid type, std::int32_t typmod, Oid collatio
       return string_type(TypeKind::kText, collation);
     case BPCHAROID:
       return string_type(TypeKind::kBpchar, collation);
+    case TIMESTAMPTZOID:
+      return DataType::of(TypeKind::kTimestampTz);
+    case TIMEOID:
+      return DataType::of(TypeKind::kTime);
+    case BYTEAOID:
+      return DataType::of(TypeKind::kBytea);
+    case UUIDOID:
+      return DataType::of(TypeKind::kUuid);
+    case OIDOID:
+      return DataType::of(TypeKind::kHandle);
     default:
-      return std::nullopt;
+      return other_type(type, collation);
   }
 }
 
@@ -148,9 +201,17 @@ std::optional<Expr> constant_of(Datum datum, bool is_null, const DataType& type)
     case TypeKind::kDate:
       return Expr::make_integer(DatumGetDateADT(datum), type);
     case TypeKind::kTimestamp:
-      return Expr::make_integer(DatumGetTimestamp(datum), type);
+    case TypeKind::kTimestampTz:
+    case TypeKind::kTime:
+      return Expr::make_integer(DatumGetInt64(datum), type);
+    case TypeKind::kHandle:
+      return Expr::make_integer(DatumGetInt32(datum), type);
+    case TypeKind::kUuid:
+      return Expr::make_integer(vector::integer_of_uuid(DatumGetPointer(datum)), type);
     case TypeKind::kText:
-    case TypeKind::kBpchar: {
+    case TypeKind::kBpchar:
+    case TypeKind::kBytea:
+    case TypeKind::kOpaque: {
       const Bytes body = body_of(datum);
       return Expr::make_bytes(std::string(body.data, body.size), type);
     }

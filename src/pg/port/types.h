@@ -10,9 +10,10 @@
 namespace sluice::pg {
 
 /// The plan's type for a column, or nothing where Sluice has none: bool, int2/4/8, float8,
-/// numeric(p,s) with 0 <= s <= p <= 38, date, timestamp, text, varchar, bpchar with a deterministic
-/// collation. Domains and unconstrained numeric have none. Errors: PgError (syscache look-ups go
-/// through call()).
+/// numeric(p,s) with 0 <= s <= p <= 38, date, time, timestamp with and without time zone, uuid,
+/// oid, enums, bytea; text, varchar, bpchar with a deterministic collation; what a domain is made
+/// of. Any other varlena but numeric is opaque: json, jsonb, arrays, ranges.
+/// Errors: PgError (syscache look-ups go through call()).
 [[nodiscard]] std::optional<plan::DataType> data_type_of(Oid type, std::int32_t typmod,
                                                          Oid collation);
 

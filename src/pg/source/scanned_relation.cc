@@ -80,9 +80,12 @@ std::optional<std::vector<std::uint8_t>> missing_bytes(Relation relation, int at
     const auto* flat = reinterpret_cast<const std::uint8_t*>(DatumGetPointer(missing.datum));
     return std::vector<std::uint8_t>(flat, flat + missing.varlena_bytes);
   }
-  SLUICE_CHECK(attribute->attbyval, "a scanned attribute is passed by reference");
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(attribute->attlen));
-  std::memcpy(bytes.data(), &missing.datum, bytes.size());  // little-endian: the low bytes
+  const void* value = &missing.datum;  // little-endian: the low bytes
+  if (!attribute->attbyval) {
+    value = DatumGetPointer(missing.datum);
+  }
+  std::memcpy(bytes.data(), value, bytes.size());
   return bytes;
 }
 

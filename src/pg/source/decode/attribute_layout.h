@@ -27,8 +27,8 @@ using Stage = std::uint8_t;
 
 /// One wanted column.
 /// Shape: `attribute` counts from 0 and is unique among the columns. A fixed-width attribute's
-///        length is the width of `type`; decimals (precision > 0; kInt64 up to 18 digits, else
-///        kInt128) and kVarlen are varlenas.
+///        length is the width of `type`, which for kInt128 without precision holds a uuid; decimals
+///        (precision > 0; kInt64 up to 18 digits, else kInt128) and kVarlen are varlenas.
 struct ColumnTarget {
   std::uint16_t attribute = 0;
   vector::PhysicalType type = vector::PhysicalType::kInt32;

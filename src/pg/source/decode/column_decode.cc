@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "pg/source/decode/varlena.h"
 #include "vector/string_ref.h"
+#include "vector/uuid_order.h"
 
 namespace sluice::pg {
 namespace {
@@ -62,8 +63,7 @@ void check_target(const ColumnTarget& target, const AttributeLayout& attribute) 
   } else if (target.type == PhysicalType::kVarlen) {
     fits = attribute.length == kVarlenaLength;
   } else {
-    fits = target.type != PhysicalType::kInt128 &&
-           attribute.length == static_cast<std::int16_t>(vector::width_bytes(target.type));
+    fits = attribute.length == static_cast<std::int16_t>(vector::width_bytes(target.type));
   }
   SLUICE_CHECK(fits, "a scan column's type does not fit its attribute");
 }
@@ -89,7 +89,12 @@ void ColumnDecoder::load_missing() {
   if (!is_varlena(*target_)) {
     SLUICE_CHECK(bytes.size() == vector::width_bytes(target_->type),
                  "a missing value has the wrong size");
-    std::memcpy(missing_.data(), bytes.data(), bytes.size());
+    if (target_->type == PhysicalType::kInt128) {
+      const Int128 value = vector::integer_of_uuid(bytes.data());
+      std::memcpy(missing_.data(), &value, sizeof value);
+    } else {
+      std::memcpy(missing_.data(), bytes.data(), bytes.size());
+    }
     return;
   }
   const Varlena varlena = locate_varlena(bytes.data(), bytes.data() + bytes.size(), 1);
@@ -189,7 +194,11 @@ void ColumnDecoder::decode_fixed(Cursor& cursor, const RowSet& rows, const std::
     if (at + sizeof(T) > tuple_end) [[unlikely]] {
       throw_tuple_too_short();
     }
-    to[row] = load_bytes<T>(at);
+    if constexpr (std::same_as<T, Int128>) {
+      to[row] = vector::integer_of_uuid(at);
+    } else {
+      to[row] = load_bytes<T>(at);
+    }
     return at + sizeof(T);
   };
   if (sparse_) {
@@ -303,6 +312,8 @@ void ColumnDecoder::decode(Cursor& cursor, const RowSet& rows, const std::uint8_
       return decode_fixed<std::int16_t>(cursor, rows, out);
     case 4:
       return decode_fixed<std::int32_t>(cursor, rows, out);
+    case 16:
+      return decode_fixed<Int128>(cursor, rows, out);
     default:
       return decode_fixed<std::int64_t>(cursor, rows, out);
   }

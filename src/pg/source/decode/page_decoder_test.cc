@@ -1,6 +1,7 @@
 #include "pg/source/decode/page_decoder.h"
 
 #include <algorithm>
+#include <array>
 #include <gtest/gtest.h>
 #include <random>
 #include <string>
@@ -9,6 +10,7 @@
 #include "base/error.h"
 #include "pg/source/decode/tuple_builder.h"
 #include "vector/string_ref.h"
+#include "vector/uuid_order.h"
 
 namespace sluice::pg {
 namespace {
@@ -19,12 +21,19 @@ using vector::StringRef;
 
 constexpr AttributeLayout kInt4{4, 4};
 constexpr AttributeLayout kInt8Byte{8, 8};
+constexpr AttributeLayout kUuid{vector::kUuidBytes, 1};
 constexpr AttributeLayout kVarlena{kVarlenaLength, 4};
 
 Bytes bytes_of(std::string_view text) { return {text.begin(), text.end()}; }
 
 StoredValue text(std::string_view value) {
   return value.size() < 127 ? stored_short(bytes_of(value)) : stored_long(bytes_of(value));
+}
+
+StoredValue stored_uuid(Int128 value) {
+  std::array<std::uint8_t, vector::kUuidBytes> bytes{};
+  vector::write_uuid(value, bytes.data());
+  return stored_fixed(bytes);
 }
 
 constexpr Stage kStages = 4;
@@ -313,7 +322,7 @@ class RandomRelation {
 
   ModelAttribute make_attribute() {
     ModelAttribute attribute;
-    switch (pick(8)) {
+    switch (pick(9)) {
       case 0:
         attribute = {{1, 1}, PhysicalType::kInt8, 0, 0, {}, 0, {}};
         break;
@@ -325,6 +334,9 @@ class RandomRelation {
         break;
       case 3:
         attribute = {{8, 8}, PhysicalType::kInt64, 0, 0, {}, 0, {}};
+        break;
+      case 8:
+        attribute = {kUuid, PhysicalType::kInt128, 0, 0, {}, 0, {}};
         break;
       case 4:
       case 5: {
@@ -386,6 +398,10 @@ class RandomRelation {
     }
     const auto bits = static_cast<std::int64_t>(random_());
     switch (attribute.layout.length) {
+      case 16:
+        value.integer =
+            static_cast<Int128>(static_cast<base::UInt128>(random_()) << 64 | random_());
+        return stored_uuid(value.integer);
       case 1:
         value.integer = std::int64_t{static_cast<std::int8_t>(bits)};
         return stored_fixed(static_cast<std::int8_t>(bits));

@@ -1,0 +1,236 @@
+"""Types beyond numbers, dates and strings: what Sluice compares itself, what it only carries, and domains."""
+
+import pytest
+
+# name: (the type, a value of i, whether it orders here, whether it has min and max)
+COMPARED = {
+    "timestamptz": ("timestamptz", "timestamptz '2024-03-30 23:00:00+00' + i * interval '7 minutes'", True, True),
+    "time": ("time", "time '00:00:00' + i % 900 * interval '95.000001 seconds'", True, True),
+    "bytea": ("bytea", "decode(md5((i % 700)::text), 'hex') || case when i % 3 = 0 then '\\x00'::bytea else ''::bytea end", True, False),
+    "uuid": ("uuid", "md5((i % 800)::text)::uuid", True, False),
+    "oid": ("oid", "(i % 400 * 10000000::bigint)::oid", False, False),
+    "enum": ("mood", "(array['good', 'bad', 'ugly', 'new'])[1 + i % 4]::mood", False, False),
+    "domain over int": ("small_number", "i % 300", True, True),
+    "domain over numeric": ("price", "(i % 1000) * 1.25", True, True),
+    "domain over a domain": ("low_price", "(i % 100) * 0.75", True, True),
+    "domain over text": ("label", "'label ' || i % 60", True, True),
+    "domain over char": ("code", "'c' || i % 70", True, True),
+    "domain over varchar": ("short_label", "'s' || i % 55", True, True),
+    "domain over uuid": ("key", "md5((i % 90)::text)::uuid", True, False),
+}
+CARRIED = {
+    "jsonb": ("jsonb", "jsonb_build_object('n', i % 50, 'list', array[i, i + 1], 'wide', repeat('w', i % 3000))"),
+    "json": ("json", "json_build_object('n', i % 50)"),
+    "int[]": ("int[]", "array[i % 9, null, i]"),
+    "float8[]": ("float8[]", "array[i / 3.0, 'NaN']::float8[]"),
+    "text[]": ("text[]", "array['a' || i % 5, repeat('long', i % 900)]"),
+    "range": ("int4range", "int4range(i % 10, i % 10 + 5)"),
+    "tsvector": ("tsvector", "to_tsvector('simple', 'word' || i % 20 || ' other')"),
+    "bit": ("bit varying(40)", "(i % 1000)::bit(12)::bit varying"),
+}
+ROWS = 6000
+
+
+def columns(types):
+    return ", ".join(f"{prefix}{n} {spec[0]}" for prefix, group in types for n, spec in enumerate(group.values()))
+
+
+@pytest.fixture(scope="module")
+def tables(session):
+    groups = (("c", COMPARED), ("o", CARRIED))
+    exprs = ", ".join(f"case when i % 11 = {n} then null else {spec[1]} end"
+                      for _, group in groups for n, spec in enumerate(group.values()))
+    session.execute(f"""
+        drop table if exists typed, typed_too;
+        drop type if exists mood cascade;
+        drop domain if exists small_number, low_price, price, label, key, code, short_label cascade;
+        create type mood as enum ('ugly', 'bad');
+        alter type mood add value 'good';
+        alter type mood add value 'new' before 'bad';
+    """)
+    session.execute(f"""
+        create domain small_number as int check (value < 10000);
+        create domain price as numeric(9,2);
+        create domain low_price as price check (value < 1000);
+        create domain label as text;
+        create domain key as uuid;
+        create domain code as char(8);
+        create domain short_label as varchar(12);
+        create table typed (i int not null, {columns(groups)});
+        insert into typed select i, {exprs} from generate_series(1, {ROWS}) i;
+        create table typed_too as select * from typed where i % 4 = 0;
+        analyze typed; analyze typed_too;
+        set timezone = 'Europe/Berlin';
+    """)
+    yield session
+    session.execute("reset timezone")
+
+
+def each(group):
+    return pytest.mark.parametrize("n, spec", list(enumerate(group.values())), ids=list(group))
+
+
+@each(COMPARED)
+def test_groups(tables, n, spec):
+    tables.assert_same(f"select c{n}, count(*), sum(i) from typed group by c{n}")
+    tables.assert_same(f"select count(distinct c{n}), count(c{n}), count(*) from typed")
+
+
+@each(COMPARED)
+def test_joins(tables, n, spec):
+    tables.assert_same(f"""select count(*), count(b.c{n}), sum(a.i), sum(b.i) from typed a join typed_too b on a.c{n} = b.c{n}
+                           where a.i < 900""")
+    tables.assert_same(f"select a.i, b.i, b.c{n} from typed a left join typed_too b on a.c{n} = b.c{n} and b.i < 40 where a.i < 300")
+    tables.assert_same(f"select count(*) from typed a where a.c{n} not in (select b.c{n} from typed_too b where b.c{n} is not null)")
+
+
+@each(COMPARED)
+def test_comparisons_with_constants(tables, n, spec):
+    tables.execute(f"select c{n}::text from typed where c{n} is not null order by i limit 1 offset 100")
+    constant = f"'{tables.cursor.fetchone()[0]}'"
+    for op in ("=", "<>", "<", "<=", ">", ">="):
+        tables.assert_same(f"select count(*), sum(i) from typed where c{n} {op} {constant}")
+    tables.assert_same(f"select count(*), sum(i) from typed where c{n} in ({constant}, null)")
+    tables.assert_same(f"select count(*), sum(i) from typed where case when i % 2 = 0 then c{n} end is distinct from {constant}")
+
+
+@each(COMPARED)
+def test_orders(tables, n, spec):
+    """Top-K where the order is known here; PostgreSQL's sort above Sluice otherwise."""
+    plan = "\n".join(tables.plan(f"select c{n} from typed a join typed_too b using (c{n}) order by c{n} desc limit 5", 0))
+    assert ("Top-K" in plan) == spec[2], plan
+    query = f"select a.c{n}, a.i, b.i from typed a join typed_too b on a.i = b.i order by a.c{n} {{}}, a.i limit 20"
+    for order in ("", "desc nulls last"):
+        tables.assert_same(query.format(order))
+    if spec[3]:
+        tables.assert_same(f"select i % 7, min(c{n}), max(c{n}) from typed group by i % 7")
+
+
+@each(CARRIED)
+def test_opaque_values_are_carried(tables, n, spec):
+    tables.assert_same(f"select a.i, a.o{n}, b.o{n} from typed a join typed_too b on a.i = b.i")
+    tables.assert_same(f"select a.i, coalesce(b.o{n}, a.o{n}) from typed a left join typed_too b on a.i = b.i where a.i < 500")
+    tables.assert_same(f"select count(o{n}), count(*) from typed where o{n} is not null or i % 5 = 0")
+
+
+@each(CARRIED)
+def test_opaque_values_are_compared_by_postgresql_only(tables, n, spec):
+    if spec[0] != "json":  # has no equality
+        for query in (f"select o{n}, count(*) from typed where i < 200 group by o{n}", f"select count(distinct o{n}) from typed"):
+            tables.assert_same(query, workers=(0, 2), taken=False)
+        for query in (f"select count(*), sum(a.i) from typed a join typed_too b on a.o{n} = b.o{n} where a.i < 400 and b.i < 400",
+                      f"select a.o{n} from typed a join typed_too b on a.i = b.i order by a.o{n} limit 7"):
+            for workers in (0, 2):
+                assert tables.outcome(query, "force", workers) == tables.outcome(query, "off")
+        tables.assert_same(f"select count(*) from typed where o{n} = (select o{n} from typed where i = 100)")
+
+
+def test_equal_values_of_different_bytes(session):
+    session.execute("""
+        drop table if exists alike; create table alike (i int, j jsonb, f float8[], n numeric[]);
+        insert into alike select i, (array['1', '1.0', '1.00'])[1 + i % 3]::jsonb, array[(array['0', '-0'])[1 + i % 2]::float8],
+            array[(array['2', '2.0'])[1 + i % 2]::numeric] from generate_series(1, 3000) i;
+        analyze alike""")
+    for column in "jfn":
+        session.assert_same(f"select count(*), count(distinct {column}) from alike group by {column}", workers=(0, 2), taken=False)
+        query = f"select count(*) from alike a join (select * from alike where i < 5) b on a.{column} = b.{column}"
+        assert session.outcome(query, "force", 2) == session.outcome(query, "off")
+    session.assert_same("select sum(i) from alike where j = '1' and f = '{0}' and n = '{2}'")
+
+
+def test_values_at_the_ends(session):
+    session.execute("""
+        drop table if exists ends; create table ends (i int, z timestamptz, t time, b bytea, u uuid, o oid);
+        insert into ends select i, (array['infinity', '-infinity', '2024-01-01', '294276-12-31 23:59:59+00'])[1 + i % 4]::timestamptz,
+            (array['24:00:00', '00:00:00', '23:59:59.999999'])[1 + i % 3]::time,
+            (array['', '\\x00', '\\x0000', '\\x00ff', '\\xff', '\\xff00', '\\x61', '\\x6100',
+                   '\\x000000000000000000000000', '\\x00000000000000000000000000'])[1 + i % 10]::bytea,
+            null, (array[0, 2147483647, 2147483648, 4294967295])[1 + i % 4]::oid from generate_series(1, 4000) i;
+        analyze ends""")
+    for column in "ztbuo":
+        session.assert_same(f"select {column}::text, count(*), sum(i) from (select {column}, i from ends) e group by {column}")
+        session.assert_same(f"select count(*), count(distinct {column}) from ends")
+        session.assert_same(f"select count(*), sum(b.i) from ends a join ends b on a.{column} = b.{column} where a.i < 30")
+        if column != "o":
+            session.assert_same(f"select a.{column}::text, a.i from ends a join ends b using (i) order by a.{column} desc, a.i limit 25")
+    session.assert_same("select min(z)::text, max(z)::text, min(t)::text, max(t)::text from ends")
+    for condition in ("z < 'infinity'", "t >= '24:00'", "b > '\\x00'", "b = ''", "o = 4294967295", "b in ('\\x6100', '')"):
+        session.assert_same(f"select count(*), sum(i) from ends where {condition}")
+
+
+def test_run_constants_that_nobody_needs(tables):
+    """PostgreSQL never comes to them."""
+    for condition in ("c6 = 20000::small_number", "case when i < 0 then 'nosuch'::text::regclass end = c4"):
+        query = f"select count(*) from typed where i < 0 and {condition}"
+        outcome = tables.outcome(query, "off")
+        assert outcome[0] == "rows", (condition, outcome)
+        for workers in (0, 2):
+            assert tables.outcome(query, "force", workers) == outcome
+
+
+@pytest.mark.parametrize("document", ("jsonb '{\"n\": 7}'", "'{\"n\": 7}'::text::jsonb"))
+def test_parameters(tables, document):
+    tables.execute("set plan_cache_mode = force_generic_plan")
+    for name, kind, value, condition in (
+            ("by_document", "jsonb", document, "o0 @> $1"), ("by_time", "timestamptz", "timestamptz '2024-04-20'", "c0 < $1"),
+            ("by_id", "uuid", "md5('3')::uuid", "c3 <> $1"), ("by_mood", "mood", "'bad'", "c5 = $1"),
+            ("by_number", "small_number", "12", "c6 > $1")):
+        results = []
+        for mode in ("force", "off"):
+            tables.execute(f"set sluice.mode = {mode}; prepare {name} ({kind}) as select count(*), sum(i) from typed where {condition}")
+            results.append(tables.execute(f"execute {name} ({value})").fetchall())
+            tables.execute(f"deallocate {name}")
+        assert results[0] == results[1], name
+    tables.execute("reset plan_cache_mode")
+
+
+def test_functions_that_a_type_brings_along(session):
+    """The order of a range of somebody's own is somebody's own function."""
+    session.execute("""
+        drop table if exists spans; drop type if exists span cascade;
+        create type span as range (subtype = int4);
+        create table spans (i int, s span); insert into spans select i, span(i % 10, i % 10 + 5) from generate_series(1, 2000) i;
+        analyze spans""")
+    session.assert_same("select count(greatest(s, span(3, 9))) from spans", workers=(0, 2), taken=False)
+    session.assert_same("select count(s), count(*) from spans where s is not null")
+
+
+@pytest.mark.parametrize("expression", (
+    "o0 ->> 'n'", "o0 -> 'list'", "jsonb_array_length(o0 -> 'list')", "(o0 ->> 'n')::int + 1", "o0 @> '{\"n\": 7}'", "o0 ? 'n'",
+    "o1 ->> 'n'", "o2[1]", "array_length(o2, 1)", "3 = any(o2)", "o3[1]", "o4[2]", "upper(o5)", "o5 @> 7", "o6 @@ 'word7'",
+    "date_trunc('day', c0)", "extract(hour from c0)::int", "c0::date", "c0 at time zone 'UTC'", "c0 > timestamp '2024-04-10 01:00'",
+    "c0 + interval '1 month'", "c1 + interval '3 hours'", "length(c2)", "encode(c2, 'hex')", "c3::text", "c5 > 'bad'::mood", "c5::text",
+    "c6 + 1", "c7 * 2", "upper(c9)", "c9 like '%7%'", "c4::bigint"))
+def test_functions_of_them(tables, expression):
+    tables.assert_same(f"select count({expression}), count(*) from typed")
+    tables.assert_same(f"select {expression}, i from typed a where exists (select 1 from typed_too b where b.i = a.i)")
+
+
+def test_missing_values_and_a_changed_type(session):
+    session.execute("""
+        drop table if exists grown;
+        create table grown (i int); insert into grown select i from generate_series(1, 3000) i;
+        alter table grown add column u uuid default 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11',
+            add column j jsonb default '{"a": [1, 2]}', add column at timestamptz default '2024-01-01 00:00+00',
+            add column b bytea default '\\xff00', add column t time default '12:34:56.789';
+        insert into grown select i, md5(i::text)::uuid, null, now(), null, null from generate_series(3001, 4000) i;
+        analyze grown""")
+    session.assert_same("select u, at is null, b, t, count(*), count(j), min(i) from grown group by u, at is null, b, t")
+    session.assert_same("select a.i, a.j, a.u, b.t from grown a join grown b on a.u = b.u and a.i = b.i")
+    session.execute("alter table grown alter column u drop default, alter column u type text, alter column j drop default, "
+                    "alter column j type json")
+    session.execute("analyze grown")
+    session.assert_same("select a.i, a.j, a.u, b.t from grown a join grown b on a.u = b.u and a.i = b.i")
+
+
+def test_uuids_order_by_their_bytes(session):
+    session.execute("""
+        drop table if exists ids; create table ids (i int, u uuid);
+        insert into ids select i, (lpad(to_hex(i * 16777216::bigint), 8, '0') || repeat('0', 24))::uuid
+            from generate_series(0, 255) i;
+        insert into ids values (300, 'ffffffff-ffff-ffff-ffff-ffffffffffff'), (301, '00000000-0000-0000-0000-000000000000'),
+            (302, '7fffffff-ffff-ffff-ffff-ffffffffffff'), (303, '80000000-0000-0000-0000-000000000000');
+        analyze ids""")
+    for op in ("<", ">="):
+        session.assert_same(f"select count(*), sum(i) from ids where u {op} '80000000-0000-0000-0000-000000000000'")
+    session.assert_same("select a.i, a.u from ids a join ids b on a.u = b.u order by a.u desc, a.i limit 30")
