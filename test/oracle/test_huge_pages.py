@@ -6,9 +6,8 @@ import re
 
 import pytest
 import tpch
-from conftest import Session
-from server_state import ServerLog, postmaster, wait_until
-from test_server_limits import MODULE
+from own_server import OwnServer
+from server_state import postmaster, wait_until
 
 QUERY = "select g, count(*), sum(n), max(filler) from big group by g"
 MB = 1024  # in kB, as smaps counts
@@ -31,25 +30,14 @@ def can_collapse():
 needs_collapse = pytest.mark.skipif(not can_collapse(), reason="no MADV_COLLAPSE of shared memory here")
 
 
-class Server:
-    """A cluster of its own whose shared buffers hold a table of 68 MB, and have room for more."""
+class Server(OwnServer):
+    """Its shared buffers hold a table of 68 MB, and have room for more."""
 
     def __init__(self, directory):
-        self.directory = directory + "-huge"
-        tpch.cluster("drop", self.directory)
-        tpch.cluster("install", self.directory, MODULE)
-        self.start()
-        with tpch.connect(self.directory, "postgres").cursor() as cursor:
-            cursor.execute("create table big (g int, n int, filler text); alter table big set (autovacuum_enabled = off); "
-                           "insert into big select i % 7, i, repeat('x', 1900) from generate_series(1, 35000) i; "
-                           "analyze big")
-
-    def start(self, *settings):
-        tpch.cluster("start", self.directory, "shared_buffers=400MB", "log_min_messages=debug1", *settings)
-        self.log = ServerLog(self.directory)
-
-    def session(self, **settings):
-        return Session(self.directory, "postgres", statement_timeout="60s", **settings)
+        super().__init__(directory + "-huge", """
+            create table big (g int, n int, filler text); alter table big set (autovacuum_enabled = off);
+            insert into big select i % 7, i, repeat('x', 1900) from generate_series(1, 35000) i;
+            analyze big""", "shared_buffers=400MB", "log_min_messages=debug1")
 
     def sweeps(self):
         """MB in huge pages after each sweep so far."""

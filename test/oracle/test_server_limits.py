@@ -10,36 +10,23 @@ import threading
 import psycopg2
 import pytest
 import tpch
-from conftest import ROOT, Session
+from conftest import ROOT
+from own_server import OwnServer
 from server_state import ServerLog, postmaster, run_watched, wait_until, workers_running
 
 JOIN = "select a.g, count(*), sum(b.d) from rows a join rows b on a.n = b.n group by a.g"
 ENDLESS = "select count(*) from rows a join rows b on a.g = b.g join rows c on b.g = c.g where a.n + b.n + c.n > 0"
-MODULE = os.environ.get("SLUICE_MODULE", str(ROOT / "build/sluice.so"))
 
 
-class Server:
-    """A second cluster beside the one of the other tests."""
-
+class Server(OwnServer):
     def __init__(self, directory):
-        self.directory = directory + "-own"
-        tpch.cluster("drop", self.directory)
-        tpch.cluster("install", self.directory, MODULE)
-        self.start()
-        with tpch.connect(self.directory, "postgres").cursor() as cursor:
-            cursor.execute("create table rows (g int, n int, d numeric(12,2)); insert into rows "
-                           "select i % 40, i, i * 1.25 from generate_series(1, 12000) i; analyze rows")
+        super().__init__(directory + "-own", """
+            create table rows (g int, n int, d numeric(12,2));
+            insert into rows select i % 40, i, i * 1.25 from generate_series(1, 12000) i; analyze rows""",
+                         "max_connections=130", "log_min_messages=warning")
         session = self.session()
         self.expected = session.outcome(JOIN, "off")
         session.connection.close()
-
-    def start(self, *settings):
-        tpch.cluster("start", self.directory, "max_connections=130", "log_min_messages=warning",
-                     *settings)
-        self.log = ServerLog(self.directory)
-
-    def session(self, **settings):
-        return Session(self.directory, "postgres", statement_timeout="60s", **settings)
 
     def assert_works(self, workers=2):
         session = self.session()

@@ -29,7 +29,7 @@ struct Costs {
 struct RunTraits {
   int workers = 0;
   bool root_streams = false;
-  std::uint64_t toast_pages = 0;  // that scans unpack values from, whoever reads those
+  std::uint64_t toast_pages = 0;  // of the tables whose scans unpack values
 };
 
 /// Of running `replaced` here. Shape: `spec` is `replaced` lowered, and distributed where there are

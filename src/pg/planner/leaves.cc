@@ -107,10 +107,10 @@ bool looks_at_storage(Oid function) {
   return function == F_PG_COLUMN_SIZE || function == F_PG_COLUMN_COMPRESSION;
 }
 
-/// Runs in: call(); a C callback of check_functions_in_node().
+/// A C callback of check_functions_in_node().
 bool is_storage_function(Oid function, void*) { return looks_at_storage(function); }
 
-/// Runs in: call(); a C callback of expression_tree_walker() and query_tree_walker().
+/// May ereport; a C callback of expression_tree_walker() and query_tree_walker().
 bool storage_walker(Node* node, void* context) {
   if (node == nullptr) {
     return false;

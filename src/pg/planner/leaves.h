@@ -41,7 +41,7 @@ struct LeafReplacement {
 [[nodiscard]] bool is_run_constant(Node* expr, const Bitmapset* init_plan_params);
 
 /// Whether a function anywhere in the query tells how a value is stored, which the engine does not
-/// keep: pg_column_size(). May ereport; not to be called through call().
+/// keep: pg_column_size(). May ereport: for the planner hook, above which no C++ frame is.
 [[nodiscard]] bool reads_storage(const Query* query);
 
 /// Whether all functions that `expr` calls are PostgreSQL's own in C, those that its types bring

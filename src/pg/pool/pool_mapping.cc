@@ -1,7 +1,6 @@
 #include "pg/pool/pool_mapping.h"
 
 #include <cstdio>
-#include <unistd.h>
 
 SLUICE_PG_HEADERS_BEGIN
 #include <miscadmin.h>

@@ -165,7 +165,10 @@ void run_sweep() {
   if (ShutdownRequestPending) {
     return;
   }
-  const std::uint64_t before = pg_atomic_exchange_u64(&mapping->huge_pages, outcome.huge);
+  const std::uint64_t before = pg_atomic_read_u64(&mapping->huge_pages);
+  if (!outcome.no_memory || outcome.huge > before) {  // else it has not come to all there are
+    pg_atomic_write_u64(&mapping->huge_pages, outcome.huge);
+  }
   sweep_next(*mapping, next_after(*mapping, outcome, before));
   elog(DEBUG1, "sluice: %llu MB of shared buffers lie in huge pages",
        static_cast<unsigned long long>(outcome.huge * (kHugePageBytes >> 20)));
