@@ -79,6 +79,11 @@ Types derive(const HashJoinSpec& join, const PlanNode& node) {
   return types_of(join.outputs, types);
 }
 
+/// A sum of decimals has as many digits as the planner knows to suffice, and 128 bits.
+bool is_decimal_sum(const DataType& sum, std::uint8_t scale) {
+  return sum.kind == TypeKind::kDecimal && !sum.is_decimal64() && sum.scale == scale;
+}
+
 /// Of rows; a state has the type of its result.
 bool is_result(const AggregateCall& call, const Types& input) {
   if (call.function == AggregateFunction::kCountStar) {
@@ -99,15 +104,14 @@ bool is_result(const AggregateCall& call, const Types& input) {
     default:
       return false;
   }
-  constexpr int kDigits = DataType::kDecimalDigitsMax;
   switch (arg.kind) {
     case TypeKind::kInt16:
     case TypeKind::kInt32:
       return call.result == DataType::of(TypeKind::kInt64);
     case TypeKind::kInt64:
-      return call.result == DataType::decimal(kDigits, 0);
+      return is_decimal_sum(call.result, 0);
     case TypeKind::kDecimal:
-      return call.result == DataType::decimal(kDigits, arg.scale);
+      return is_decimal_sum(call.result, arg.scale);
     case TypeKind::kFloat64:
       return call.result == arg;
     default:
@@ -131,8 +135,7 @@ bool is_state(const AggregateCall& call, const Types& input) {
       return call.result.kind != TypeKind::kBool && call.result.has_order();
     case AggregateFunction::kSum:
       return call.result.kind == TypeKind::kInt64 || call.result.kind == TypeKind::kFloat64 ||
-             (call.result.kind == TypeKind::kDecimal &&
-              call.result.precision == DataType::kDecimalDigitsMax);
+             is_decimal_sum(call.result, call.result.scale);
   }
   return false;
 }

@@ -102,7 +102,7 @@ struct HashJoinSpec {
 enum class AggregateFunction : std::uint8_t {
   kCountStar = 0,  // -> int8
   kCount = 1,      // not null -> int8
-  kSum = 2,  // int2, int4 -> int8; int8 -> decimal(38,0); decimal(p,s) -> decimal(38,s); float8
+  kSum = 2,  // int2, int4 -> int8; int8, decimal(p,s) -> decimal of 128 bits and that scale; float8
   kMin = 3,  // of its argument's type
   kMax = 4,
   kTotalCount = 5,  // int8 -> int8, of counts of parts: 0 where there are none

@@ -40,6 +40,11 @@ bool build_rows_only_match(JoinType type) noexcept {
   }
 }
 
+/// An overflow of a float sum is PostgreSQL's error; that of an integer or decimal sum is none.
+bool may_raise_sum(const AggregateCall& call) noexcept {
+  return call.function == AggregateFunction::kSum && call.result.kind == TypeKind::kFloat64;
+}
+
 /// To read a large build side again for a filter is worth it only where probe rows are expected to
 /// go.
 bool is_worth_it(const PlanNode& join) noexcept {
@@ -57,7 +62,8 @@ class Tracer {
   Tracer(RuntimeFilterSpec found, Reach reach, std::vector<RuntimeFilterSpec>& result)
       : found_(found), reach_(reach), result_(result) {}
 
-  /// Rows of `node` whose `column` is no key, NULL included, are not missed.
+  /// Rows of `node` whose `column` is no key, NULL included, are not missed. Nor does it matter
+  /// what they hold: of a group that nobody wants, only some rows may have come this far.
   void trace(const PlanNode& node, std::uint32_t column) {
     if (const auto* scan = node.as<ScanSpec>()) {
       if (at_ == reach_) {
@@ -80,6 +86,11 @@ class Tracer {
       const Expr& expr = project->exprs[column];
       if (expr.kind == ExprKind::kColumn && std::ranges::none_of(project->exprs, may_raise)) {
         trace(node.inputs[0], expr.column);
+      }
+    } else if (const auto* aggregate = node.as<AggregateSpec>()) {
+      if (column < aggregate->group_keys.size() &&
+          std::ranges::none_of(aggregate->calls, may_raise_sum)) {
+        trace(node.inputs[0], aggregate->group_keys[column]);
       }
     } else if (const auto* join = node.as<HashJoinSpec>()) {
       if (std::ranges::none_of(join->residual, may_raise)) {

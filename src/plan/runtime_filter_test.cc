@@ -58,13 +58,31 @@ TEST(RuntimeFilter, FollowsABuildColumnIntoTheBuildSideBelow) {
   EXPECT_EQ(filters_of(join), (Texts{"u (d = e)", "t (a = c)"}));
 }
 
-TEST(RuntimeFilter, StopsAtExchangesAndAggregates) {
+TEST(RuntimeFilter, StopsAtExchanges) {
   PlanNode exchange = build_exchange(table("t", "a", "b"), 0, ExchangeKind::kRedistribute, {0});
   EXPECT_TRUE(filters_of(build_join(std::move(exchange), table("u", "c", "d"), {{0}, {0}}, {0}, 10))
                   .empty());
-  PlanNode groups = build_aggregate(table("t", "a", "b"), {0}, {count_rows()}, 10);
-  EXPECT_TRUE(
-      filters_of(build_join(std::move(groups), table("u", "c", "d"), {{0}, {0}}, {0}, 10)).empty());
+}
+
+TEST(RuntimeFilter, GoesThroughAggregatesByTheirGroupKeysAlone) {
+  const auto filters = [](std::vector<AggregateCall> calls, std::uint32_t column) {
+    PlanNode groups = build_aggregate(table("t", "a", "b"), {1}, std::move(calls), 10);
+    PlanNode build = build_scan("u", {{"c", groups.output[column]}}, 100);
+    return filters_of(build_join(std::move(groups), std::move(build), {{column}, {0}}, {0}, 10));
+  };
+  EXPECT_EQ(filters({count_rows()}, 0), Texts{"t (b = c)"});
+  EXPECT_TRUE(filters({count_rows()}, 1).empty());
+}
+
+TEST(RuntimeFilter, NoGroupWhoseSumMayRaiseIsLeftOut) {
+  const auto filters = [](DataType type, DataType sum_type) {
+    PlanNode rows = build_scan("t", {{"a", kInt4}, {"b", type}}, 100);
+    PlanNode groups =
+        build_aggregate(std::move(rows), {0}, {{AggregateFunction::kSum, 1, sum_type}}, 10);
+    return filters_of(build_join(std::move(groups), table("u", "c", "d"), {{0}, {0}}, {0}, 10));
+  };
+  EXPECT_EQ(filters(kInt4, kInt8), Texts{"t (a = c)"});
+  EXPECT_TRUE(filters(kFloat8, kFloat8).empty());
 }
 
 TEST(RuntimeFilter, NothingThatMayRaiseIsLeftOut) {
@@ -126,6 +144,16 @@ TEST(SharedFilters, CrossRedistributionsAndNothingElse) {
                                      table("u", "c", "d"), {{1}, {0}}, {0}, 10))
                     .empty());
   }
+}
+
+TEST(SharedFilters, CrossTheTwoPhasesOfAnAggregate) {
+  PlanNode states = build_aggregate(large("t", "a", "b"), {1}, {count_rows()}, 1e5);
+  states.as<AggregateSpec>()->phase = AggregatePhase::kPartial;
+  PlanNode groups = build_aggregate(redistributed(std::move(states), 0, 0), {0},
+                                    {{AggregateFunction::kCountStar, 1, kInt8}}, 1e5);
+  groups.as<AggregateSpec>()->phase = AggregatePhase::kFinal;
+  EXPECT_EQ(shared_of(build_join(std::move(groups), table("u", "c", "d"), {{0}, {0}}, {0}, 10)),
+            Texts{"t (b = c)"});
 }
 
 TEST(SharedFilters, AScanOfTheSameFragmentHasItsOwn) {

@@ -80,7 +80,7 @@ unsigned workers_for(const SluicePlan& plan, const EState& estate) {
   if (!plan.plan.distributed || !estate.es_use_parallel_mode || IsParallelWorker()) {
     return 0;
   }
-  const int wanted = std::min(workers_wanted(), max_parallel_workers);
+  const int wanted = std::min(workers_wanted(plan.plan.leader_computes), max_parallel_workers);
   return std::min(plan.workers_planned, static_cast<unsigned>(std::max(wanted, 0)));
 }
 

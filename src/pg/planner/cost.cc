@@ -77,7 +77,8 @@ Costs planned_costs(const Plan* node) noexcept {
 
 Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec,
                      const RunTraits& traits) noexcept {
-  const double seats = 1 + kWorkerShare * traits.workers;
+  const int more_seats = traits.root_streams ? traits.workers - 1 : traits.workers;
+  const double seats = 1 + kWorkerShare * std::max(more_seats, 0);
   const double startup = traits.workers > 0 ? parallel_setup_cost : kLeaderAloneStartup;
   // PostgreSQL unpacks only what an expression or the client comes to look at.
   const double unpacking = static_cast<double>(traits.toast_pages) * random_page_cost;

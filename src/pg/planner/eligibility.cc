@@ -75,19 +75,20 @@ const char* reason_against(const Query* query, int cursor_options) {
   return nullptr;
 }
 
-int workers_allowed(Query* query, int cursor_options) {
+WorkerLimits workers_allowed(Query* query, int cursor_options) {
   if ((cursor_options & CURSOR_OPT_PARALLEL_OK) == 0 || !IsUnderPostmaster ||
       query->commandType != CMD_SELECT || query->hasModifyingCTE || IsParallelWorker() ||
       IsInParallelMode()) {
-    return 0;
+    return {};
   }
-  const int wanted =
-      std::min({workers_wanted(), max_parallel_workers, static_cast<int>(base::kSeatsMax) - 1});
-  if (wanted <= 0) {
-    return 0;
+  const int most = std::min(max_parallel_workers, static_cast<int>(base::kSeatsMax) - 1);
+  const WorkerLimits limits{std::clamp(workers_wanted(true), 0, most),
+                            std::clamp(workers_wanted(false), 0, most)};
+  if (limits.streaming_leader == 0) {
+    return {};
   }
   const char hazard = call([query] { return max_parallel_hazard(query); });
-  return hazard == PROPARALLEL_UNSAFE ? 0 : wanted;
+  return hazard == PROPARALLEL_UNSAFE ? WorkerLimits{} : limits;
 }
 
 }  // namespace sluice::pg

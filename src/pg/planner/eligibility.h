@@ -14,10 +14,16 @@ namespace sluice::pg {
 /// Runs in: C code; may longjmp (stack depth).
 [[nodiscard]] const char* reason_against(const Query* query, int cursor_options);
 
-/// Workers that the statement may have, whatever its plan: 0 where PostgreSQL would not plan
+/// Workers beside a leader that computes, and beside one that only hands on rows.
+struct WorkerLimits {
+  int computing_leader = 0;
+  int streaming_leader = 0;
+};
+
+/// Workers that the statement may have, whatever its plan: none where PostgreSQL would not plan
 /// parallel either.
 /// Shape: `query` is as it was before planning.
 /// Errors: PgError.
-[[nodiscard]] int workers_allowed(Query* query, int cursor_options);
+[[nodiscard]] WorkerLimits workers_allowed(Query* query, int cursor_options);
 
 }  // namespace sluice::pg

@@ -2,13 +2,13 @@
 
 #include "base/check.h"
 #include "pg/border/call.h"
+#include "pg/planner/node_walk.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/htup_details.h>
 #include <access/transam.h>
 #include <catalog/pg_language.h>
 #include <catalog/pg_proc.h>
-#include <nodes/nodeFuncs.h>
 #include <nodes/plannodes.h>
 #include <nodes/primnodes.h>
 #include <optimizer/optimizer.h>
@@ -22,12 +22,6 @@ SLUICE_PG_HEADERS_END
 namespace sluice::pg {
 
 namespace {
-
-/// The walkers are declared without a prototype; they call back with (Node*, void*).
-template <typename Result>
-auto unprototyped(Result (*callback)(Node*, void*)) {
-  return reinterpret_cast<Result (*)()>(reinterpret_cast<void (*)()>(callback));
-}
 
 bool is_leaf(const Node* node) {
   return IsA(node, Var) || IsA(node, Aggref) || IsA(node, GroupingFunc);

@@ -78,6 +78,9 @@ std::optional<Recipe> find_recipe(Oid function) noexcept {
   }
 }
 
+/// No query adds up 2^63 rows.
+constexpr int kRowCountDigits = 19;
+
 DataType sum_type(const DataType& argument) {
   switch (argument.kind) {
     case TypeKind::kInt16:
@@ -86,7 +89,7 @@ DataType sum_type(const DataType& argument) {
     case TypeKind::kInt64:
       return DataType::decimal(DataType::kDecimalDigitsMax, 0);
     case TypeKind::kDecimal:
-      return DataType::decimal(DataType::kDecimalDigitsMax, argument.scale);
+      return DataType::decimal(argument.precision + kRowCountDigits, argument.scale);
     default:
       return argument;
   }
@@ -108,9 +111,6 @@ AggregateFunction total_of(const plan::AggregateCall& call) {
       return call.function;
   }
 }
-
-/// 2^63 values of this many digits cannot outgrow 38 digits.
-constexpr int kSafeSumDigits = 19;
 
 /// Whether rows arrive as one scan reads them.
 bool is_scan_order(const plan::PlanNode& node) {
@@ -272,7 +272,8 @@ void AggregateBuilder::add_sum(Aggref* aggref, ScopeColumn& column, Recipe recip
     }
     lowering_.order_matters = true;
   }
-  if (type.kind == TypeKind::kDecimal && type.precision > kSafeSumDigits &&
+  if (type.kind == TypeKind::kDecimal &&
+      type.precision + kRowCountDigits > DataType::kDecimalDigitsMax &&
       lowering_.may_abandon.empty()) {
     lowering_.may_abandon = "sum of numerics of many digits";
   }

@@ -4,6 +4,7 @@
 #include "pg/planner/decline.h"
 #include "pg/planner/leaves.h"
 #include "pg/planner/lower_expr.h"
+#include "pg/planner/node_walk.h"
 #include "pg/port/foreign_function.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -19,12 +20,6 @@ namespace {
 
 using plan::DataType;
 using plan::TypeKind;
-
-/// Declared without a prototype; the functions call back with (Node*, void*).
-template <typename Result>
-auto unprototyped(Result (*callback)(Node*, void*)) {
-  return reinterpret_cast<Result (*)()>(reinterpret_cast<void (*)()>(callback));
-}
 
 /// What an expression takes from outside of it.
 struct Inputs {

@@ -46,24 +46,35 @@ struct Roles {
   int build_varno;
 };
 
-/// PostgreSQL builds the inner side. Of a semi or anti join that is the side which is only tested
-/// against, however large; the engine builds the smaller one.
+plan::JoinType with_sides_exchanged(plan::JoinType type) {
+  switch (type) {
+    case plan::JoinType::kSemi:
+      return plan::JoinType::kRightSemi;
+    case plan::JoinType::kAnti:
+      return plan::JoinType::kRightAnti;
+    default:
+      return type;
+  }
+}
+
+/// PostgreSQL builds the inner side: of a semi or anti join that is the side which is only tested
+/// against, however large, and of an inner join the larger one where its keys are spread evenly.
+/// The engine builds the smaller one.
 Roles choose_roles(const HashJoin& join, bool tests_outer) {
   Plan* outer = join.join.plan.lefttree;
   Plan* inner = join.join.plan.righttree;
   const plan::JoinType type = join_type_of(join.join.jointype);
-  if (!plan::only_tests_probe(type)) {
-    return {type, outer, inner, OUTER_VAR, INNER_VAR};
-  }
   Roles roles{type, outer, inner, OUTER_VAR, INNER_VAR};
+  if (!plan::only_tests_probe(type) && type != plan::JoinType::kInner) {
+    return roles;
+  }
   if (tests_outer) {
     roles = {type, inner, outer, INNER_VAR, OUTER_VAR};
   }
   if (roles.probe->plan_rows < roles.build->plan_rows) {
     std::swap(roles.probe, roles.build);
     std::swap(roles.probe_varno, roles.build_varno);
-    roles.type =
-        type == plan::JoinType::kSemi ? plan::JoinType::kRightSemi : plan::JoinType::kRightAnti;
+    roles.type = with_sides_exchanged(type);
   }
   return roles;
 }

@@ -118,7 +118,10 @@ int workers_for(const Lowering& lowering, const RunLimits& limits) {
   }
   const bool small =
       lowering.pages_max < static_cast<std::uint64_t>(std::max(min_parallel_table_scan_size, 1));
-  return small && !limits.exact ? 0 : limits.workers;
+  if (small && !limits.exact) {
+    return 0;
+  }
+  return lowering.root_streams ? limits.workers.streaming_leader : limits.workers.computing_leader;
 }
 
 plan::PlanSpec spec_of(const plan::PlanNode& root, const Lowering& lowering, int workers) {

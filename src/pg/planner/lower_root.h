@@ -6,6 +6,7 @@
 
 #include "pg/border/pg_include.h"
 #include "pg/planner/cost.h"
+#include "pg/planner/eligibility.h"
 #include "pg/planner/lowering.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -17,7 +18,7 @@ namespace sluice::pg {
 /// How the placed node may run. Shape: `workers` is what the statement allows, `exact` keeps that
 /// number whatever the cost.
 struct RunLimits {
-  int workers = 0;
+  WorkerLimits workers;
   bool exact = false;
 };
 

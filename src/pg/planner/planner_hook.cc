@@ -5,6 +5,7 @@
 #include "pg/border/pg_include.h"
 #include "pg/planner/eligibility.h"
 #include "pg/planner/explain_reason.h"
+#include "pg/planner/pull_up_aggregates.h"
 #include "pg/planner/reasons.h"
 #include "pg/planner/second_planning.h"
 #include "pg/planner/subtree.h"
@@ -44,6 +45,26 @@ bool has_correlated_subplan(const PlannedStmt* planned) noexcept {
   return false;
 }
 
+Query* copy_of(const Query* query) {
+  return call([query] { return static_cast<Query*>(copyObjectImpl(query)); });
+}
+
+/// The second plan of the copy in `planning`. A correlated subquery that cannot be pulled up needs
+/// the lookups that PostgreSQL planned for it.
+PlannedStmt* plan_again(const PlanningCall& planning, const PlannedStmt* first) {
+  if (!has_correlated_subplan(first)) {
+    return plan_in_hash_shape(planning, false);
+  }
+  Query* query = planning.query;
+  if (call([query] { return pull_up_scalar_aggregates(query); }) == 0) {
+    return plan_in_hash_shape(planning, true);
+  }
+  PlanningCall with_lookups = planning;
+  with_lookups.query = copy_of(query);
+  PlannedStmt* second = plan_in_hash_shape(planning, false);
+  return has_correlated_subplan(second) ? plan_in_hash_shape(with_lookups, true) : second;
+}
+
 /// A cursor that was declared neither SCROLL nor NO SCROLL goes backward where its plan can.
 bool loses_backward_scan(const PlannedStmt* first, const PlannedStmt* second, int cursor_options) {
   if ((cursor_options & CURSOR_OPT_FAST_PLAN) == 0 ||
@@ -58,7 +79,7 @@ bool loses_backward_scan(const PlannedStmt* first, const PlannedStmt* second, in
 /// PostgreSQL's plan first; ours in its place where it is allowed, supported and cheaper.
 PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   const bool force = planning_mode() == Mode::kForce;
-  auto* copy = call([&] { return static_cast<Query*>(copyObjectImpl(planning.query)); });
+  Query* copy = copy_of(planning.query);
   PlannedStmt* first = call([&] {
     return planning.planner(planning.query, planning.text, planning.cursor_options,
                             planning.params);
@@ -75,7 +96,7 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   const RunLimits limits{workers_allowed(copy, planning.cursor_options), force};
   PlanningCall again = planning;
   again.query = copy;
-  PlannedStmt* second = plan_in_hash_shape(again, has_correlated_subplan(first));
+  PlannedStmt* second = plan_again(again, first);
   ReplacedPlan replaced = replace_subtrees(second, limits);
   report.sluice_cost = replaced.total_cost;
   if (replaced.scans_placed == 0) {

@@ -39,8 +39,9 @@ int cores() noexcept {
 
 Settings settings{static_cast<int>(Mode::kAuto), -1, kExchangeMemoryDefault, kMinCostDefault, true};
 
-int workers_wanted() noexcept {
-  return settings.workers < 0 ? std::min(max_parallel_workers_per_gather, cores() - 1)
+int workers_wanted(bool leader_computes) noexcept {
+  const int cores_left = leader_computes ? cores() - 1 : cores();
+  return settings.workers < 0 ? std::min(max_parallel_workers_per_gather, cores_left)
                               : settings.workers;
 }
 
@@ -52,8 +53,8 @@ void define_settings() {
       nullptr, nullptr);
   DefineCustomIntVariable(
       "sluice.workers", "Worker seats wanted beside the leader.",
-      "-1 means max_parallel_workers_per_gather, and no more than there are cores beside the "
-      "leader's.",
+      "-1 means max_parallel_workers_per_gather, and no more than there are cores, less the "
+      "leader's where it computes as well.",
       &settings.workers, -1, -1, kWorkersMax, PGC_USERSET, GUC_EXPLAIN, nullptr, nullptr, nullptr);
   DefineCustomIntVariable(
       "sluice.exchange_memory", "Shared memory for the streams between the seats of one query.",

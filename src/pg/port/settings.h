@@ -17,9 +17,9 @@ extern Settings settings;
 
 [[nodiscard]] inline Mode current_mode() noexcept { return static_cast<Mode>(settings.mode); }
 /// Workers wanted now: sluice.workers, or, for -1, max_parallel_workers_per_gather as far as there
-/// are cores for them beside the leader's: a seat more than cores has never paid.
+/// are cores for them, less the leader's if it computes: a seat more than cores has never paid.
 /// Source: docs/decisions/0019-no-more-seats-than-cores.md
-[[nodiscard]] int workers_wanted() noexcept;
+[[nodiscard]] int workers_wanted(bool leader_computes) noexcept;
 
 /// Registers the variables. Runs in: _PG_init.
 void define_settings();

@@ -1,0 +1,169 @@
+"""Scalar aggregates of correlated subqueries: as joins where that gives the same, else as they are."""
+
+import pytest
+
+TABLES = """
+drop table if exists o, i, small;
+create table o (id int, k int, k8 bigint, x numeric(10,2), n int, t text, d date);
+insert into o select g, case when g % 11 <> 0 then g % 300 end, g % 300, (g * 37 % 1000) / 10.0, g % 7,
+  't' || g % 50, date '2024-01-01' + g % 400 from generate_series(1, 3000) g;
+create table i (k int, k8 bigint, y numeric(10,2), wide numeric, n int, b bigint, f float8, t text, d date,
+  z int);
+insert into i select case when g % 13 <> 0 then g % 250 end, g % 250,
+  case when g % 5 <> 0 then (g * 53 % 2000) / 10.0 end, g / 7.0, g % 90, g, g * 0.5, 't' || g % 40,
+  date '2024-01-01' + g % 500, g % 250 from generate_series(1, 20000) g;
+-- a group of NULLs only
+update i set y = null, n = null where k = 17;
+create index on i (k);
+create index on i (k8);
+create index on i (z);
+create table small (id int, name text);
+insert into small select g, 'n' || g from generate_series(1, 12) g;
+analyze o, i, small
+"""
+
+PULLED_UP = {
+    "average, scaled": "select count(*), sum(id) from o where x < (select 0.2 * avg(y) from i where i.k = o.k)",
+    "average of integers": "select id from o where n < (select avg(n) from i where i.k = o.k)",
+    "average of bigints": "select id from o where k8 > (select 0.01 * avg(b) from i where i.k8 = o.k)",
+    "average at the border": "select id from o where n >= (select avg(z) from i where i.z = o.n)",
+    "minimum, equal": "select id, x from o where n = (select min(n) from i where i.k = o.k)",
+    "maximum of a text": "select id from o where t > (select max(t) from i where i.k = o.k)",
+    "maximum of a date": "select id from o where d >= (select max(d) from i where i.k = o.k)",
+    "sum on the left": "select id from o where (select sum(n) from i where o.k = i.k) > id",
+    "two keys": "select id from o where x > (select min(y) from i where i.k = o.k and i.t = o.t)",
+    "bigint against integer": "select id from o where x > (select avg(y) from i where i.k = o.k8)",
+    "more conditions": "select id from o where x > (select min(y) from i where i.k = o.k and i.n < 50 and "
+                       "d >= date '2024-01-01' + interval '1 month')",
+    "other value from around": "select id from o where n < (select min(n) from i where i.k = o.k) and id > 0",
+    "joined subquery": "select id from o where x > (select min(y) from i join small on small.id = i.n "
+                       "where i.k = o.k and small.name <> 'n3')",
+    "grouped around": "select t, count(*), sum(x) from o where x > (select avg(y) from i where i.k = o.k) "
+                      "group by t",
+    "joined around": "select small.name, count(*) from o join small on o.n = small.id "
+                     "where x > (select min(y) from i where i.k = o.k) group by 1",
+    "left joined around": "select o.id, small.name from o left join small on o.n = small.id "
+                          "where x > (select min(y) from i where i.k = o.k)",
+    "inside an IN": "select name from small where id in (select n from o where x < "
+                    "(select 0.5 * sum(y) from i where i.k = o.k) and o.k in (select k from i where n < 3))",
+    "inside a CTE": "with c as materialized (select id, n from o where x < (select avg(y) from i where i.k = o.k)) "
+                    "select n, count(*) from c group by n",
+    "inside a UNION": "select id from o where x < (select avg(y) from i where i.k = o.k) union all "
+                      "select id from o where x > (select max(y) from i where i.k = o.k)",
+    "expression as key": "select count(*) from o where x > (select min(y) from i where i.k = o.k8 and i.z = o.k)",
+    "value from around": "select id from o where x > (select min(y) + o.n from i where i.k = o.k)",
+    "value from further around": "select name from small where exists (select from o where o.n = small.id and "
+                                 "x > (select min(y) + small.id from i where i.k = o.k))",
+    "two subqueries": "select count(*) from o where x > (select min(y) from i where i.k = o.k) "
+                      "and x < (select max(y) from i where i.k8 = o.k8)",
+}
+
+KEPT = {
+    "count is 0 for no rows": "select count(*) from o where n > (select count(*) from i where i.k = o.k)",
+    "NULL passes": "select count(*) from o where x < coalesce((select min(y) from i where i.k = o.k), 5)",
+    "NULL is asked for": "select count(*) from o where (select min(y) from i where i.k = o.k) is null",
+    "or": "select count(*) from o where id < 100 or x < (select min(y) from i where i.k = o.k)",
+    "no equality": "select count(*) from o where id < 50 and x < (select min(y) from i where i.k > o.k)",
+    "division": "select count(*) from o where x < (select min(y) / 3 from i where i.k = o.k)",
+    "division around": "select count(*) from o where x < (select min(y) from i where i.k = o.k) / 3",
+    "integer sum that could overflow": "select count(*) from o where n < (select min(n + 2147483600 - 100) from i "
+                                       "where i.k = o.k)",
+    "float sum": "select count(*) from o where n < (select sum(f) from i where i.k = o.k)",
+    "volatile": "select count(*) from o where n < (select max(n) + floor(random()) from i where i.k = o.k)",
+    "distinct": "select count(*) from o where n < (select avg(distinct n) from i where i.k = o.k)",
+    "grouped": "select count(*) from o where n < (select max(n) from i where i.k = o.k group by i.k)",
+    "limited": "select count(*) from o where n < (select max(n) from i where i.k = o.k limit 1)",
+    "value of around inside": "select count(*) from o where n < (select max(i.n + 0 * o.n) from i where i.k = o.k)",
+    "in the targetlist": "select id, (select max(n) from i where i.k = o.k) from o where id < 100",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tables(session):
+    session.execute(TABLES)
+
+
+def correlated(session, query):
+    return any("SubPlan" in line for line in session.plan(query))
+
+
+@pytest.mark.parametrize("name", PULLED_UP)
+def test_pulled_up(session, name):
+    query = PULLED_UP[name]
+    assert not correlated(session, query), "\n".join(session.plan(query))
+    outcome = session.assert_same(query)
+    assert outcome[0] == "rows" and outcome[2], "the query should find rows"
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_kept(session, name):
+    query = KEPT[name]
+    assert correlated(session, query), "\n".join(session.plan(query))
+    expected = session.outcome(query, "off")
+    assert session.outcome(query, "force", 2) == expected
+
+
+def test_a_group_that_nobody_asks_for_raises_nothing(session):
+    """1 / z fails for a group that no outer row has."""
+    session.execute("drop table if exists a, b; create table a (k int, x int); create table b (k int, z int);"
+                    "insert into a select g, g from generate_series(1, 100) g;"
+                    "insert into b select g % 200, 1 + g % 7 from generate_series(1, 2000) g;"
+                    "insert into b values (150, 0); analyze a, b")
+    for value in ("sum(1000 / z)", "max(x + z) / min(z)"):
+        query = f"select count(*) from a where x < (select {value} from b where b.k = a.k)".replace("x + z", "z")
+        assert session.outcome(query, "off")[0] == "rows"
+        assert session.outcome(query, "force", 2) == session.outcome(query, "off")
+
+
+def test_collations_that_group_otherwise_than_they_compare(session):
+    """'a' and 'A' are one value to the comparison, two to the grouping."""
+    session.execute("drop table if exists p, q; drop collation if exists blind;"
+                    "create collation blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+                    "create table p (t text, x int); create table q (t text, y int);"
+                    "insert into p select chr(97 + g % 26), g from generate_series(1, 500) g;"
+                    "insert into q select chr(97 + g % 26 - 32 * (g % 2)), g from generate_series(1, 5000) g;"
+                    "analyze p, q")
+    query = "select count(*) from p where x < (select min(y) * 1.0 from q where q.t = p.t collate blind)"
+    assert session.outcome(query, "force", 2) == session.outcome(query, "off")
+    assert correlated(session, query)
+
+
+def test_row_security_of_the_subquery(session):
+    session.execute("drop role if exists looker; create role looker; grant select on o, i to looker;"
+                    "alter table i enable row level security; create policy part_of_it on i using (n < 40)")
+    query = PULLED_UP["average, scaled"]
+    before = session.outcome(query, "off")
+    session.execute("set role looker")
+    try:
+        seen = session.outcome(query, "off")
+        assert seen != before
+        assert session.outcome(query, "force", 2) == seen
+    finally:
+        session.execute("reset role; alter table i disable row level security; drop policy part_of_it on i;"
+                        "revoke all on o, i from looker; drop role looker")
+
+
+def test_prepared_with_a_generic_plan(session):
+    session.execute("deallocate all; set plan_cache_mode = force_generic_plan;"
+                    "prepare p (int) as select count(*) from o where x < "
+                    "(select avg(y) from i where i.k = o.k and i.n < $1)")
+    try:
+        for value in (10, 60):
+            session.execute("set sluice.mode = off; deallocate all;"
+                            "prepare p (int) as select count(*) from o where x < "
+                            "(select avg(y) from i where i.k = o.k and i.n < $1)")
+            expected = session.execute(f"execute p ({value})").fetchall()
+            session.execute("set sluice.mode = force; deallocate all;"
+                            "prepare p (int) as select count(*) from o where x < "
+                            "(select avg(y) from i where i.k = o.k and i.n < $1)")
+            assert session.execute(f"execute p ({value})").fetchall() == expected
+    finally:
+        session.execute("reset plan_cache_mode; deallocate all")
+
+
+def test_runtime_filters_reach_below_the_groups(session):
+    query = "select count(*) from o where o.id < 20 and x < (select avg(y) from i where i.k = o.k)"
+    for workers in (0, 2):
+        plan = "\n".join(session.plan(query, workers))
+        assert "Runtime Filter: (i.k = o.k)" in plan, plan
+    session.assert_same(query)
