@@ -12,13 +12,13 @@ namespace sluice::pg {
 
 namespace {
 
-constexpr double kScanFactor = 0.4;  // pages must be read all the same
-constexpr double kJoinFactor = 0.5;  // cache misses are the same
-constexpr double kAggregateFactor = 0.3;
-constexpr double kSortFactor = 0.5;
+constexpr double kScanFactor = 0.3;  // pages must be read all the same
+constexpr double kJoinFactor = 0.4;  // cache misses are the same
+constexpr double kAggregateFactor = 0.25;
+constexpr double kSortFactor = 0.4;
 constexpr double kWorkerShare = 0.85;  // what a further seat adds to the first one's speed
 constexpr double kLeaderAloneStartup = 20;
-constexpr double kExchangedRowFactor = 0.25;  // of cpu_tuple_cost, per row through a stream
+constexpr double kExchangedRowFactor = 0.2;  // of cpu_tuple_cost, per row through a stream
 constexpr double kReturnedRowFactor = 0.5;    // of cpu_tuple_cost, per row into a slot
 
 double without_penalty(double cost) noexcept {

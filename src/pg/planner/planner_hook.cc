@@ -5,6 +5,7 @@
 #include "pg/border/pg_include.h"
 #include "pg/planner/eligibility.h"
 #include "pg/planner/explain_reason.h"
+#include "pg/planner/lookup_cost.h"
 #include "pg/planner/pull_up_aggregates.h"
 #include "pg/planner/reasons.h"
 #include "pg/planner/second_planning.h"
@@ -86,13 +87,14 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   });
   PlanningReport report;
   report.planned = first;
-  report.postgres_cost = first->planTree->total_cost;
-  if (!force && report.postgres_cost < settings.min_cost) {
+  report.planned_cost = first->planTree->total_cost;
+  if (!force && report.planned_cost < settings.min_cost) {
     return keep(first, std::move(report), {{Reason::kCost, "below sluice.min_cost"}});
   }
   if (first->rowMarks != NIL) {
     return keep(first, std::move(report), {{Reason::kStatement, "locks rows"}});
   }
+  report.postgres_cost = report.planned_cost + underpriced_lookups(first);
   const RunLimits limits{workers_allowed(copy, planning.cursor_options), force};
   PlanningCall again = planning;
   again.query = copy;

@@ -20,6 +20,7 @@ void remember(PlanningReport report) noexcept {
 void remember_unseen(const PlannedStmt* planned, const char* why) noexcept {
   latest.planned = planned;
   latest.taken = false;
+  latest.planned_cost = 0;
   latest.postgres_cost = 0;
   latest.sluice_cost = 0;
   latest.declines.clear();

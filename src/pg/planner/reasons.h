@@ -14,7 +14,8 @@ namespace sluice::pg {
 struct PlanningReport {
   const PlannedStmt* planned = nullptr;  // identity only
   bool taken = false;
-  double postgres_cost = 0;
+  double planned_cost = 0;   // PostgreSQL's estimate of its plan
+  double postgres_cost = 0;  // with its lookups priced: what ours is compared with
   double sluice_cost = 0;
   std::vector<Decline> declines;
 };

@@ -80,7 +80,7 @@ void add_reasons_of(std::vector<Decline>& declines, const PlanningReport& report
   if (!report.taken || current_mode() != Mode::kAuto) {
     return;
   }
-  if (report.postgres_cost < settings.min_cost) {
+  if (report.planned_cost < settings.min_cost) {
     add(declines, {Reason::kCost, "below sluice.min_cost"});
   } else if (report.sluice_cost >= report.postgres_cost) {
     add(declines, {Reason::kCost, cost_detail(report.sluice_cost, report.postgres_cost)});
