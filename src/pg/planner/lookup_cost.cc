@@ -67,8 +67,8 @@ double correlation_of(Oid index, Oid table) {
   return correlation;
 }
 
-/// Pages read for `tuples` at random of a table of `pages`. Source: Mackert and Lohman, "Index Scans
-/// Using a Finite LRU Buffer"; index_pages_fetched() has the whole cache shared by all tables.
+/// Pages read for `tuples` at random of a table of `pages`, which has the whole cache.
+/// Source: Mackert and Lohman, "Index Scans Using a Finite LRU Buffer"; index_pages_fetched().
 double pages_fetched(double tuples, double pages) {
   const double cached = std::max(static_cast<double>(effective_cache_size), 1.0);
   const double once = 2 * pages * tuples / (2 * pages + tuples);
