@@ -65,6 +65,20 @@ bool may_raise(const Expr& expr) noexcept {
   return std::ranges::any_of(expr.args, may_raise);
 }
 
+bool node_may_raise(const PlanNode& node) noexcept {
+  bool raises = false;
+  if (const auto* scan = node.as<ScanSpec>()) {
+    raises = std::ranges::any_of(scan->filters, may_raise);
+  } else if (const auto* filter = node.as<FilterSpec>()) {
+    raises = std::ranges::any_of(filter->conjuncts, may_raise);
+  } else if (const auto* project = node.as<ProjectSpec>()) {
+    raises = std::ranges::any_of(project->exprs, may_raise);
+  } else if (const auto* join = node.as<HashJoinSpec>()) {
+    raises = std::ranges::any_of(join->residual, may_raise);
+  }
+  return raises || std::ranges::any_of(node.inputs, node_may_raise);
+}
+
 void order_filters(ScanSpec& scan) {
   const auto raising = std::ranges::find_if(scan.filters, may_raise);
   std::ranges::stable_sort(scan.filters.begin(), raising, {},

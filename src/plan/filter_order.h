@@ -13,6 +13,9 @@ namespace sluice::plan {
 /// the run, but raise nothing.
 [[nodiscard]] bool may_raise(const Expr& expr) noexcept;
 
+/// Whether any expression in the tree may: those of scans, filters, projections and joins.
+[[nodiscard]] bool node_may_raise(const PlanNode& node) noexcept;
+
 /// Puts the first of the scan's filters, up to the first that may raise, in the order of the last
 /// attribute that each reads: a heap tuple is walked from its front, and so a condition on an early
 /// attribute spares the walk to the later ones. Those from there on stay as they are, since a row

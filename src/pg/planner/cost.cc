@@ -19,7 +19,7 @@ constexpr double kSortFactor = 0.4;
 constexpr double kWorkerShare = 0.85;  // what a further seat adds to the first one's speed
 constexpr double kLeaderAloneStartup = 20;
 constexpr double kExchangedRowFactor = 0.2;  // of cpu_tuple_cost, per row through a stream
-constexpr double kReturnedRowFactor = 0.5;    // of cpu_tuple_cost, per row into a slot
+constexpr double kReturnedRowFactor = 0.5;   // of cpu_tuple_cost, per row into a slot
 
 double without_penalty(double cost) noexcept {
   return cost < disable_cost ? cost : std::fmod(cost, disable_cost);

@@ -46,37 +46,42 @@ struct Roles {
   int build_varno;
 };
 
-plan::JoinType with_sides_exchanged(plan::JoinType type) {
-  switch (type) {
-    case plan::JoinType::kSemi:
-      return plan::JoinType::kRightSemi;
-    case plan::JoinType::kAnti:
-      return plan::JoinType::kRightAnti;
-    default:
-      return type;
-  }
+/// Units: bytes, about as many as a hash table needs.
+double bytes_of(const Plan* side) {
+  constexpr double kRowOverhead = 16;
+  return side->plan_rows * (side->plan_width + kRowOverhead);
 }
 
-/// PostgreSQL builds the inner side: of a semi or anti join that is the side which is only tested
-/// against, however large, and of an inner join the larger one where its keys are spread evenly.
-/// The engine builds the smaller one.
+void exchange_sides(Roles& roles) {
+  std::swap(roles.probe, roles.build);
+  std::swap(roles.probe_varno, roles.build_varno);
+}
+
+/// PostgreSQL builds the inner side. Of a semi or anti join that is the side which is only tested
+/// against, however large; the engine builds the smaller one.
 Roles choose_roles(const HashJoin& join, bool tests_outer) {
-  Plan* outer = join.join.plan.lefttree;
-  Plan* inner = join.join.plan.righttree;
-  const plan::JoinType type = join_type_of(join.join.jointype);
-  Roles roles{type, outer, inner, OUTER_VAR, INNER_VAR};
-  if (!plan::only_tests_probe(type) && type != plan::JoinType::kInner) {
+  Roles roles{join_type_of(join.join.jointype), join.join.plan.lefttree, join.join.plan.righttree,
+              OUTER_VAR, INNER_VAR};
+  if (!plan::only_tests_probe(roles.type)) {
     return roles;
   }
   if (tests_outer) {
-    roles = {type, inner, outer, INNER_VAR, OUTER_VAR};
+    exchange_sides(roles);
   }
-  if (roles.probe->plan_rows < roles.build->plan_rows) {
-    std::swap(roles.probe, roles.build);
-    std::swap(roles.probe_varno, roles.build_varno);
-    roles.type = with_sides_exchanged(type);
+  if (bytes_of(roles.probe) < bytes_of(roles.build)) {
+    exchange_sides(roles);
+    roles.type = roles.type == plan::JoinType::kSemi ? plan::JoinType::kRightSemi
+                                                     : plan::JoinType::kRightAnti;
   }
   return roles;
+}
+
+/// Of an inner join PostgreSQL builds the larger side where its keys are spread more evenly. The
+/// engine builds the smaller one here, too: other scans then have its keys for a filter. Not if
+/// that may raise: where the other side is empty, PostgreSQL would not have come to it.
+bool builds_other_side(const Roles& roles, const plan::PlanNode& probe) {
+  return roles.type == plan::JoinType::kInner && bytes_of(roles.probe) < bytes_of(roles.build) &&
+         !plan::node_may_raise(probe);
 }
 
 /// The keys of both sides, of one type each.
@@ -165,7 +170,7 @@ Fragment lower_join(Lowering& lowering, const HashJoin& planned, const std::vect
   collect_leaves(reinterpret_cast<Node*>(planned.join.plan.qual), outside);
   const std::optional<SemiJoin> semi = as_semi_join(planned, outside);
   const HashJoin& join = semi.has_value() ? semi->join : planned;
-  const Roles roles = choose_roles(join, semi.has_value() && semi->tests_outer);
+  Roles roles = choose_roles(join, semi.has_value() && semi->tests_outer);
   plan::HashJoinSpec spec;
   spec.type = roles.type;
   const bool only_tests = plan::only_tests_probe(spec.type) || plan::only_tests_build(spec.type);
@@ -183,6 +188,10 @@ Fragment lower_join(Lowering& lowering, const HashJoin& planned, const std::vect
   };
   ChildColumns probe = lower_side(roles.probe, roles.probe_varno);
   ChildColumns build = lower_side(roles.build, roles.build_varno);
+  if (builds_other_side(roles, probe.node)) {
+    exchange_sides(roles);
+    std::swap(probe, build);
+  }
 
   const Scope probe_scope = scope_over_child(all, roles.probe_varno, probe);
   const Scope build_alone = scope_over_child(all, roles.build_varno, build);

@@ -41,20 +41,6 @@ const SubPlan* as_not_in(const Node* conjunct) {
   return plain ? subplan : nullptr;
 }
 
-bool node_may_raise(const plan::PlanNode& node) {
-  bool raises = false;
-  if (const auto* scan = node.as<plan::ScanSpec>()) {
-    raises = std::ranges::any_of(scan->filters, plan::may_raise);
-  } else if (const auto* filter = node.as<plan::FilterSpec>()) {
-    raises = std::ranges::any_of(filter->conjuncts, plan::may_raise);
-  } else if (const auto* project = node.as<plan::ProjectSpec>()) {
-    raises = std::ranges::any_of(project->exprs, plan::may_raise);
-  } else if (const auto* join = node.as<plan::HashJoinSpec>()) {
-    raises = std::ranges::any_of(join->residual, plan::may_raise);
-  }
-  return raises || std::ranges::any_of(node.inputs, node_may_raise);
-}
-
 /// The values that x is compared with.
 struct Values {
   plan::PlanNode node;
@@ -75,7 +61,7 @@ Values lower_values(Lowering& lowering, const SubPlan& subplan) {
     decline(Reason::kAggregate, "NOT IN of an avg, or of sums of mixed scales");
   }
   // PostgreSQL does not run the subquery before a row asks for it.
-  if (node_may_raise(child.node)) {
+  if (plan::node_may_raise(child.node)) {
     decline(Reason::kJoin, "NOT IN of a subquery that may raise an error");
   }
   return {std::move(child.node), column};

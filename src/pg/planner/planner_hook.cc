@@ -1,5 +1,7 @@
 #include "pg/planner/planner_hook.h"
 
+#include <cmath>
+
 #include "pg/border/call.h"
 #include "pg/border/guard.h"
 #include "pg/border/pg_include.h"
@@ -50,20 +52,44 @@ Query* copy_of(const Query* query) {
   return call([query] { return static_cast<Query*>(copyObjectImpl(query)); });
 }
 
-/// The second plan of the copy in `planning`. A correlated subquery that cannot be pulled up needs
-/// the lookups that PostgreSQL planned for it.
-PlannedStmt* plan_again(const PlanningCall& planning, const PlannedStmt* first) {
+/// A second plan with our nodes in it.
+struct Candidate {
+  PlannedStmt* planned;
+  ReplacedPlan replaced;
+};
+
+/// What a candidate has to beat.
+struct Bounds {
+  RunLimits limits;
+  double cost;  // infinite in force mode
+};
+
+bool is_taken(const Candidate& candidate, const Bounds& bounds) {
+  return candidate.replaced.scans_placed > 0 && candidate.replaced.total_cost < bounds.cost;
+}
+
+/// A correlated subquery that stays one needs the lookups that PostgreSQL would plan for it.
+Candidate plan_candidate(const PlanningCall& planning, bool keep_lookups, const Bounds& bounds) {
+  PlannedStmt* planned = plan_in_hash_shape(planning, keep_lookups);
+  return {planned, replace_subtrees(planned, bounds.limits)};
+}
+
+/// Of the copy in `planning`: with correlated aggregates as joins, or as they are.
+Candidate best_candidate(const PlanningCall& planning, const PlannedStmt* first,
+                         const Bounds& bounds) {
   if (!has_correlated_subplan(first)) {
-    return plan_in_hash_shape(planning, false);
+    return plan_candidate(planning, false, bounds);
   }
+  PlanningCall as_written = planning;
+  as_written.query = copy_of(planning.query);
   Query* query = planning.query;
-  if (call([query] { return pull_up_scalar_aggregates(query); }) == 0) {
-    return plan_in_hash_shape(planning, true);
+  if (call([query] { return pull_up_scalar_aggregates(query); }) > 0) {
+    Candidate joined = plan_candidate(planning, false, bounds);
+    if (is_taken(joined, bounds)) {
+      return joined;
+    }
   }
-  PlanningCall with_lookups = planning;
-  with_lookups.query = copy_of(query);
-  PlannedStmt* second = plan_in_hash_shape(planning, false);
-  return has_correlated_subplan(second) ? plan_in_hash_shape(with_lookups, true) : second;
+  return plan_candidate(as_written, true, bounds);
 }
 
 /// A cursor that was declared neither SCROLL nor NO SCROLL goes backward where its plan can.
@@ -95,28 +121,28 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
     return keep(first, std::move(report), {{Reason::kStatement, "locks rows"}});
   }
   report.postgres_cost = report.planned_cost + underpriced_lookups(first);
-  const RunLimits limits{workers_allowed(copy, planning.cursor_options), force};
+  const Bounds bounds{{workers_allowed(copy, planning.cursor_options), force},
+                      force ? HUGE_VAL : report.postgres_cost};
   PlanningCall again = planning;
   again.query = copy;
-  PlannedStmt* second = plan_again(again, first);
-  ReplacedPlan replaced = replace_subtrees(second, limits);
+  Candidate second = best_candidate(again, first, bounds);
+  ReplacedPlan& replaced = second.replaced;
   report.sluice_cost = replaced.total_cost;
-  if (replaced.scans_placed == 0) {
+  if (!is_taken(second, bounds)) {
+    if (replaced.scans_placed > 0) {
+      replaced.declines.push_back(
+          {Reason::kCost, cost_detail(replaced.total_cost, report.postgres_cost)});
+    }
     return keep(first, std::move(report), std::move(replaced.declines));
   }
-  if (!force && replaced.total_cost >= report.postgres_cost) {
-    replaced.declines.push_back(
-        {Reason::kCost, cost_detail(replaced.total_cost, report.postgres_cost)});
-    return keep(first, std::move(report), std::move(replaced.declines));
-  }
-  if (loses_backward_scan(first, second, planning.cursor_options)) {
+  if (loses_backward_scan(first, second.planned, planning.cursor_options)) {
     replaced.declines.push_back({Reason::kStatement, "cursor that may go backward"});
     return keep(first, std::move(report), std::move(replaced.declines));
   }
-  second->parallelModeNeeded = second->parallelModeNeeded || replaced.needs_workers;
-  report.planned = second;
+  second.planned->parallelModeNeeded |= replaced.needs_workers;
+  report.planned = second.planned;
   report.taken = true;
-  return keep(second, std::move(report), std::move(replaced.declines));
+  return keep(second.planned, std::move(report), std::move(replaced.declines));
 }
 
 extern "C" PlannedStmt* sluice_planner(Query* query, const char* text, int cursor_options,

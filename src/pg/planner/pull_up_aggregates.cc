@@ -26,9 +26,9 @@ bool is_one_plain_aggregate(const Query& sub) {
   const bool plain =
       sub.commandType == CMD_SELECT && sub.hasAggs && !sub.hasWindowFuncs && !sub.hasTargetSRFs &&
       !sub.hasSubLinks && sub.cteList == NIL && sub.groupClause == NIL && sub.groupingSets == NIL &&
-      sub.havingQual == nullptr && sub.distinctClause == NIL && sub.sortClause == NIL &&
-      sub.limitOffset == nullptr && sub.limitCount == nullptr && sub.rowMarks == NIL &&
-      sub.setOperations == nullptr && list_length(sub.targetList) == 1;
+      sub.havingQual == nullptr && sub.windowClause == NIL && sub.distinctClause == NIL &&
+      sub.sortClause == NIL && sub.limitOffset == nullptr && sub.limitCount == nullptr &&
+      sub.rowMarks == NIL && sub.setOperations == nullptr && list_length(sub.targetList) == 1;
   ListCell* cell;
   foreach (cell, sub.rtable) {
     const auto* entry = static_cast<const RangeTblEntry*>(lfirst(cell));
@@ -56,11 +56,10 @@ bool groups_alike(const OpExpr& comparison, Correlation& found) {
   get_sort_group_operators(exprType(found.inner), false, false, false, &sort_operator,
                            &found.group_operator, nullptr, &found.hashable);
   const Node* left = static_cast<Node*>(linitial(comparison.args));
-  return OidIsValid(found.group_operator) && op_strict(comparison.opno) &&
+  return OidIsValid(found.group_operator) && found.hashable && op_strict(comparison.opno) &&
          op_hashjoinable(comparison.opno, exprType(left)) &&
          equality_ops_are_compatible(comparison.opno, found.group_operator) &&
-         (!OidIsValid(comparison.inputcollid) ||
-          exprCollation(found.inner) == comparison.inputcollid);
+         exprCollation(found.inner) == comparison.inputcollid;
 }
 
 /// Whether `conjunct` of a subquery's WHERE compares a value of its rows with one from around it.
@@ -75,8 +74,8 @@ bool read_correlation(Node* conjunct, Correlation& found) {
   found.inner = found.inner_is_left ? left : right;
   found.outer = found.inner_is_left ? right : left;
   return contain_vars_of_level(found.inner, 0) && !contain_vars_of_level(found.inner, 1) &&
-         !contain_vars_of_level(found.outer, 0) && !may_raise(found.inner, 0) &&
-         !may_raise(found.outer, 0) && groups_alike(comparison, found);
+         !contain_vars_of_level(found.outer, 0) && contain_vars_of_level(found.outer, 1) &&
+         groups_alike(comparison, found);
 }
 
 /// The subquery of `sublink`, about to become range table entry `index` of the query around it.
@@ -189,30 +188,15 @@ bool reads_around_in_aggregate(Node* node, void* context) {
   return expression_tree_walker(node, unprototyped(reads_around_in_aggregate), context);
 }
 
-/// The conjuncts of a WHERE, before the planner has flattened it.
-List* conjuncts_of(Node* quals) {
-  if (quals == nullptr) {
-    return NIL;
-  }
-  if (!is_andclause(quals)) {
-    return list_make1(quals);
-  }
-  List* all = NIL;
-  ListCell* cell;
-  foreach (cell, reinterpret_cast<BoolExpr*>(quals)->args) {
-    all = list_concat(all, conjuncts_of(static_cast<Node*>(lfirst(cell))));
-  }
-  return all;
-}
-
 /// The value of `sub` in the query around, over columns of `pulled.grouped`; null where `sub` is
 /// not such that it can be grouped by its correlations.
-Node* group_by_correlations(Query* sub, PulledUp& pulled) {
+Node* group_by_correlations(Query* sub, const QueryLevel& around, PulledUp& pulled) {
+  const QueryLevel level{sub, &around};
   auto* value = reinterpret_cast<Node*>(linitial_node(TargetEntry, sub->targetList)->expr);
   auto* from = reinterpret_cast<Node*>(sub->jointree->fromlist);
   if (contain_volatile_functions(reinterpret_cast<Node*>(sub)) ||
-      reads_around_in_aggregate(value, nullptr) || may_raise(value, 0) ||
-      contain_vars_of_level(from, 1) || may_raise(from, 0)) {
+      reads_around_in_aggregate(value, nullptr) || contain_vars_of_level(from, 1) ||
+      may_raise(value, level) || may_raise(reinterpret_cast<Node*>(sub->jointree), level)) {
     return nullptr;
   }
   pulled.grouped = static_cast<Query*>(copyObjectImpl(sub));
@@ -224,7 +208,7 @@ Node* group_by_correlations(Query* sub, PulledUp& pulled) {
     Correlation found;
     if (read_correlation(conjunct, found)) {
       add_group_key(pulled, *reinterpret_cast<OpExpr*>(conjunct), found);
-    } else if (!contain_vars_of_level(conjunct, 1) && !may_raise(conjunct, 0)) {
+    } else if (!contain_vars_of_level(conjunct, 1)) {
       kept = lappend(kept, conjunct);
     } else {
       return nullptr;
@@ -273,13 +257,12 @@ bool sublinks_walker(Node* node, void* context) {
   return expression_tree_walker(node, unprototyped(sublinks_walker), context);
 }
 
-/// Whether a row for which the subquery has no rows cannot pass `conjunct`, nor an error come of
-/// it. Shape: `value` is what `sublink` becomes.
-bool may_join(Node* conjunct, const SubLink& sublink, Node* value, int index) {
-  auto* column = reinterpret_cast<Node*>(
-      makeVar(index, 1, exprType(value), exprTypmod(value), exprCollation(value), 0));
-  return !may_raise(replaced(conjunct, sublink, column), index) &&
-         bms_is_member(index, find_nonnullable_rels(replaced(conjunct, sublink, value)));
+/// Whether an error can come of `conjunct`, apart from the value of `sublink`.
+bool may_raise_around(Node* conjunct, const SubLink& sublink, const QueryLevel& level, int index) {
+  auto* link = reinterpret_cast<Node*>(const_cast<SubLink*>(&sublink));
+  auto* any_column = reinterpret_cast<Node*>(
+      makeVar(index, 1, exprType(link), exprTypmod(link), exprCollation(link), 0));
+  return may_raise_over(replaced(conjunct, sublink, any_column), level, index);
 }
 
 void add_to_from(Query* query, const PulledUp& pulled) {
@@ -295,7 +278,7 @@ void add_to_from(Query* query, const PulledUp& pulled) {
 
 /// `conjunct` of the query's WHERE, with a column for its scalar aggregate where that can be pulled
 /// up. New conditions are appended to `joins`.
-Node* rewrite_conjunct(Query* query, Node* conjunct, List** joins) {
+Node* rewrite_conjunct(Query* query, const QueryLevel& level, Node* conjunct, List** joins) {
   List* sublinks = NIL;
   (void)sublinks_walker(conjunct, &sublinks);
   if (list_length(sublinks) != 1) {
@@ -304,23 +287,43 @@ Node* rewrite_conjunct(Query* query, Node* conjunct, List** joins) {
   const auto& sublink = *static_cast<const SubLink*>(linitial(sublinks));
   auto* sub = reinterpret_cast<Query*>(sublink.subselect);
   PulledUp pulled{list_length(query->rtable) + 1};
-  Node* value = is_one_plain_aggregate(*sub) ? group_by_correlations(sub, pulled) : nullptr;
-  if (value == nullptr || !may_join(conjunct, sublink, value, pulled.index)) {
+  if (!is_one_plain_aggregate(*sub) || joins_may_raise(level, conjunct) ||
+      may_raise_around(conjunct, sublink, level, pulled.index)) {
+    return conjunct;
+  }
+  Node* value = group_by_correlations(sub, level, pulled);
+  if (value == nullptr) {
+    return conjunct;
+  }
+  // A row without a group may go only where a NULL in place of the value does not pass.
+  Node* rewritten = replaced(conjunct, sublink, value);
+  if (!bms_is_member(pulled.index, find_nonnullable_rels(rewritten))) {
     return conjunct;
   }
   *joins = list_concat(*joins, pulled.join_conditions);
   add_to_from(query, pulled);
-  return replaced(conjunct, sublink, value);
+  return rewritten;
 }
 
-int rewrite_where(Query* query) {
+/// A WHERE that is false for all rows spares the planner the subqueries, and the user the right to
+/// their tables.
+bool is_never_true(Node* quals) {
+  Node* folded = eval_const_expressions(nullptr, static_cast<Node*>(copyObjectImpl(quals)));
+  return folded != nullptr && IsA(folded, Const);
+}
+
+int rewrite_where(Query* query, const QueryLevel& level) {
+  Node* quals = query->jointree->quals;
+  if (is_never_true(quals)) {
+    return 0;
+  }
   List* joins = NIL;
   List* conjuncts = NIL;
   int count = 0;
   ListCell* cell;
-  foreach (cell, conjuncts_of(query->jointree->quals)) {
+  foreach (cell, conjuncts_of(quals)) {
     auto* conjunct = static_cast<Node*>(lfirst(cell));
-    Node* rewritten = rewrite_conjunct(query, conjunct, &joins);
+    Node* rewritten = rewrite_conjunct(query, level, conjunct, &joins);
     count += rewritten != conjunct ? 1 : 0;
     conjuncts = lappend(conjuncts, rewritten);
   }
@@ -331,7 +334,12 @@ int rewrite_where(Query* query) {
   return count;
 }
 
-/// Shape: `context` is the count.
+struct Rewriting {
+  const QueryLevel* around;
+  int count;
+};
+
+/// Shape: `context` is a Rewriting.
 bool query_walker(Node* node, void* context) {
   if (node == nullptr) {
     return false;
@@ -339,19 +347,24 @@ bool query_walker(Node* node, void* context) {
   if (!IsA(node, Query)) {
     return expression_tree_walker(node, unprototyped(query_walker), context);
   }
+  auto& rewriting = *static_cast<Rewriting*>(context);
   auto* query = reinterpret_cast<Query*>(node);
+  const QueryLevel level{query, rewriting.around};
   if (query->commandType == CMD_SELECT && query->hasSubLinks && query->rowMarks == NIL) {
-    *static_cast<int*>(context) += rewrite_where(query);
+    rewriting.count += rewrite_where(query, level);
   }
-  return query_tree_walker(query, unprototyped(query_walker), context, 0);
+  rewriting.around = &level;
+  const bool ended = query_tree_walker(query, unprototyped(query_walker), context, 0);
+  rewriting.around = level.around;
+  return ended;
 }
 
 }  // namespace
 
 int pull_up_scalar_aggregates(Query* query) {
-  int count = 0;
-  (void)query_walker(reinterpret_cast<Node*>(query), &count);
-  return count;
+  Rewriting rewriting{nullptr, 0};
+  (void)query_walker(reinterpret_cast<Node*>(query), &rewriting);
+  return rewriting.count;
 }
 
 }  // namespace sluice::pg

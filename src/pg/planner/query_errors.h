@@ -10,14 +10,32 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
+/// The query whose Vars have level 0, and those around it.
+struct QueryLevel {
+  const Query* query;
+  const QueryLevel* around;  // null for the statement
+};
+
 /// Whether `call` is a sum, average, minimum or maximum of its own query level that is exact in any
 /// order, NULL for no rows, and cannot overflow: no float sums, no DISTINCT, FILTER, ORDER BY.
+/// Runs in: call(); may longjmp, as all of these.
 [[nodiscard]] bool is_plain_aggregate(const Aggref& call);
 
-/// Whether evaluating `part` (an expression, a List of them or a FROM clause) may raise. Numerics
-/// count as safe where they have a declared precision, or are columns of range table entry
-/// `bounded` (0: none) of the query's own level. What is not known may raise, subqueries as well.
-/// Runs in: call(); may longjmp.
-[[nodiscard]] bool may_raise(Node* part, int bounded);
+/// Whether evaluating `part` (an expression, a List of them or a FROM clause) may raise. Columns
+/// that stand for expressions of subqueries or joins count as these. Numerics are safe where they
+/// have a declared precision. What is not known may raise, subqueries as well.
+[[nodiscard]] bool may_raise(Node* part, const QueryLevel& level);
+
+/// The same where range table entry `finished`, which the query need not have yet, hands out
+/// values that raise nothing.
+[[nodiscard]] bool may_raise_over(Node* part, const QueryLevel& level, int finished);
+
+/// Whether a condition of the query or of one around it may raise that PostgreSQL evaluates for
+/// joined rows, so that it depends on the plan for which: one over several tables, or over what is
+/// computed. Shape: `except` is a conjunct of the query's WHERE that does not count.
+[[nodiscard]] bool joins_may_raise(const QueryLevel& level, const Node* except);
+
+/// The conjuncts of a WHERE, which the parser nests.
+[[nodiscard]] List* conjuncts_of(Node* quals);
 
 }  // namespace sluice::pg

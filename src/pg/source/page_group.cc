@@ -42,11 +42,15 @@ std::uint32_t pages_pinned_max(Relation relation) {
                                            : PageGroupReader::kPagesMax;
 }
 
-void release_pins(PageGroupReader& reader) {
-  while (reader.pin_count > 0) {
-    --reader.pin_count;
-    ReleaseBuffer(reader.pins[reader.pin_count]);
+/// Of the pages that come first.
+void release_pins(PageGroupReader& reader, std::uint32_t count) {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    ReleaseBuffer(reader.pins[i]);
   }
+  std::copy(reader.pins.begin() + count, reader.pins.begin() + reader.pin_count,
+            reader.pins.begin());
+  reader.pin_count -= count;
+  reader.group_pages = 0;
   reader.tuple_count = 0;
 }
 
@@ -58,7 +62,8 @@ PageBytes bytes_of(Page page) {
 
 [[noreturn]] void report_broken_line(const PageGroupReader& reader) {
   ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                  errmsg("invalid line pointer in block %u of relation \"%s\"", reader.last_block,
+                  errmsg("invalid line pointer in block %u of relation \"%s\"",
+                         BufferGetBlockNumber(reader.pins[reader.group_pages]),
                          RelationGetRelationName(reader.relation))));
   pg_unreachable();
 }
@@ -232,6 +237,25 @@ BlockNumber next_block(PageGroupReader& reader) {
   return table_block_parallelscan_nextpage(reader.relation, &reader.worker, reader.share);
 }
 
+/// Pins the pages that come next, as many as there may be, and reads them through: in one go, for
+/// the processor's prefetcher goes on from page to page where they lie one after the other.
+void pin_ahead(PageGroupReader& reader) {
+  const std::uint32_t first = reader.pin_count;
+  while (reader.pin_count < reader.pages_max && !reader.no_more_blocks) {
+    CHECK_FOR_INTERRUPTS();
+    const BlockNumber block = next_block(reader);
+    if (block == InvalidBlockNumber) {
+      reader.no_more_blocks = true;
+    } else {
+      const Buffer buffer = read_block(reader, block);
+      reader.pins[reader.pin_count++] = buffer;
+    }
+  }
+  for (std::uint32_t i = first; i < reader.pin_count && !reader.count_only; ++i) {
+    read_through(bytes_of(viewed_page(reader.pins[i], reader.view_offset)));
+  }
+}
+
 }  // namespace
 
 void begin_page_groups(PageGroupReader& reader) {
@@ -248,45 +272,31 @@ void begin_page_groups(PageGroupReader& reader) {
     request_pool_sweep();
   }
   reader.view_offset = pool_view_offset();
-  reader.ended = reader.share->phs_nblocks == 0;
+  reader.no_more_blocks = reader.share->phs_nblocks == 0;
+  reader.ended = reader.no_more_blocks;
 }
 
 void read_page_group(PageGroupReader& reader) {
-  release_pins(reader);
-  if (reader.ended) {
-    return;
-  }
-  std::uint32_t pages = 0;
-  while (pages < reader.pages_max &&
+  release_pins(reader, reader.group_pages);
+  pin_ahead(reader);
+  while (reader.group_pages < reader.pin_count &&
          reader.tuple_count + MaxHeapTuplesPerPage <= vector::kBatchRowsMax) {
-    CHECK_FOR_INTERRUPTS();
-    const BlockNumber block = next_block(reader);
-    if (block == InvalidBlockNumber) {
-      reader.ended = true;
-      break;
-    }
-    Buffer buffer = read_block(reader, block);
-    reader.pins[reader.pin_count++] = buffer;
-    ++pages;
+    const Buffer buffer = reader.pins[reader.group_pages];
     Page page = viewed_page(buffer, reader.view_offset);
-    if (!reader.count_only) {
-      read_through(bytes_of(page));
-    }
     // What heap_page_prune_opt() asks first, too, but in the other mapping.
     if (TransactionIdIsValid(reinterpret_cast<PageHeader>(page)->pd_prune_xid)) {
       heap_page_prune_opt(reader.relation, buffer);
     }
     add_page(reader, buffer);
-    if (reader.count_only) {
-      --reader.pin_count;
-      ReleaseBuffer(buffer);
-    }
+    ++reader.group_pages;
   }
+  reader.ended = reader.no_more_blocks && reader.group_pages == reader.pin_count;
   pgstat_count_index_tuples(reader.relation, reader.tuple_count);  // adds to tuples returned
 }
 
 void end_page_groups(PageGroupReader& reader) {
-  release_pins(reader);
+  release_pins(reader, reader.pin_count);
+  reader.no_more_blocks = true;
   reader.ended = true;
   if (reader.strategy != nullptr) {
     FreeAccessStrategy(reader.strategy);

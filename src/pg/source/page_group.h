@@ -20,7 +20,7 @@ namespace sluice::pg {
 
 /// Reads the blocks that this seat claims, a group at a time. Trivially destructible: errors of the
 /// server may jump over it, and its pins are then released with the transaction.
-/// Invariant: the tuples lie on pages that pins[0..pin_count) hold.
+/// Invariant: the tuples lie on pages that pins[0..group_pages) hold.
 /// Source:    heapam.c, heapgetpage(); DESIGN.md section 9.
 struct PageGroupReader {
   static constexpr std::uint32_t kPagesMax = 16;  // half of the ring of a bulk read
@@ -33,8 +33,9 @@ struct PageGroupReader {
   BufferAccessStrategy strategy = nullptr;
   std::uint32_t pages_max = kPagesMax;
   std::ptrdiff_t view_offset = 0;  // where the scan sees shared buffers; pool_view.h
-  bool count_only = false;         // `tuples` is not filled, and no page stays pinned
+  bool count_only = false;         // `tuples` is not filled
   bool started = false;
+  bool no_more_blocks = false;
   bool ended = false;
 
   Buffer last_buffer = InvalidBuffer;
@@ -43,7 +44,8 @@ struct PageGroupReader {
   std::uint32_t neighbour_pause = 0;   // pages before the neighbours are looked at again
 
   std::uint32_t pin_count = 0;
-  std::array<Buffer, kPagesMax> pins{};
+  std::array<Buffer, kPagesMax> pins{};  // the group's pages, then those for the next one
+  std::uint32_t group_pages = 0;
   std::uint32_t tuple_count = 0;
   std::array<TupleBytes, vector::kBatchRowsMax> tuples{};
 };
