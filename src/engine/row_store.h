@@ -69,7 +69,8 @@ class RowStore {
   void set_header(std::uint32_t number, std::uint32_t word) noexcept {
     std::memcpy(bytes_.data() + std::size_t{number} * layout_.stride_bytes(), &word, sizeof word);
   }
-  void prefetch(std::uint32_t number) const noexcept {
+  /// Inlined: as HashDirectory::prefetch().
+  [[gnu::always_inline]] void prefetch(std::uint32_t number) const noexcept {
     const std::byte* start = row(number);
     __builtin_prefetch(start);
     __builtin_prefetch(start + layout_.stride_bytes() - 1);

@@ -63,3 +63,14 @@ def test_large_values_before_and_behind_the_condition(wide):
         analyze large_values""")
     wide.assert_same("""select count(*), sum(length(title)), max(title), sum(id), max(code), sum(length(body)), min(body)
                         from large_values where part = 0""", workers=WORKER_COUNTS)
+
+
+@pytest.mark.parametrize("workers", WORKER_COUNTS)
+def test_pages_that_wait_for_the_next_group(session, workers):
+    """291 tuples a page: a group takes seven of the eight pages that are pinned for it."""
+    session.execute("drop table if exists empty_rows; create table empty_rows (a int, b text);"
+                    "insert into empty_rows select null, null from generate_series(1, 60000);"
+                    "insert into empty_rows values (1, 'x'); analyze empty_rows")
+    session.assert_same("select count(*), count(a), max(b collate \"C\") from empty_rows", workers=(workers,))
+    session.assert_same("select count(*) from empty_rows x join empty_rows y on x.a = y.a", workers=(workers,))
+    session.assert_same("select a, count(*) from empty_rows group by a", workers=(workers,))

@@ -177,12 +177,12 @@ BufferTag tag_of(Relation relation, BlockNumber block) {
 bool same_tag(const BufferTag& a, const BufferTag& b) { return BufferTagsEqual(&a, &b); }
 #endif
 
-/// The buffer that seems to hold the block, among those that follow the last one. The tags are read
+/// The buffer that seems to hold the block, among those that follow `last`. The tags are read
 /// without their locks: the answer is a guess, and ReadRecentBuffer() verifies it.
-Buffer guess_buffer(const PageGroupReader& reader, BlockNumber block) {
-  const BufferTag wanted = tag_of(reader.relation, block);
+Buffer guess_buffer(Relation relation, BlockNumber block, Buffer last) {
+  const BufferTag wanted = tag_of(relation, block);
   for (int step = 1; step <= PageGroupReader::kNeighbours; ++step) {
-    const Buffer buffer = reader.last_buffer + step;
+    const Buffer buffer = last + step;
     if (buffer > NBuffers) {
       break;
     }
@@ -204,7 +204,7 @@ bool read_neighbour(PageGroupReader& reader, BlockNumber block) {
   if (reader.last_buffer < 1 || block != reader.last_block + 1) {
     return false;
   }
-  const Buffer guess = guess_buffer(reader, block);
+  const Buffer guess = guess_buffer(reader.relation, block, reader.last_buffer);
   if (guess == InvalidBuffer) {
     reader.neighbour_misses = std::min(reader.neighbour_misses + 1, kNeighbourMissesMax);
     reader.neighbour_pause = (1U << reader.neighbour_misses) - 1;
@@ -235,6 +235,25 @@ BlockNumber next_block(PageGroupReader& reader) {
     reader.started = true;
   }
   return table_block_parallelscan_nextpage(reader.relation, &reader.worker, reader.share);
+}
+
+/// Guesses where the pages lie that come after the pinned ones: this seat's next blocks mostly follow
+/// its last one.
+void expect_pages(PageGroupReader& reader) {
+  reader.expected_count = 0;
+  if (reader.last_buffer < 1 || reader.no_more_blocks || reader.count_only) {
+    return;
+  }
+  Buffer buffer = reader.last_buffer;
+  while (reader.expected_count < reader.pages_max) {
+    const BlockNumber block = reader.last_block + 1 + reader.expected_count;
+    buffer = guess_buffer(reader.relation, block, buffer);
+    if (buffer == InvalidBuffer) {
+      return;
+    }
+    Page page = viewed_page(buffer, reader.view_offset);
+    reader.expected[reader.expected_count++] = reinterpret_cast<const std::uint8_t*>(page);
+  }
 }
 
 /// Pins the pages that come next, as many as there may be, and reads them through: in one go, for
@@ -279,6 +298,7 @@ void begin_page_groups(PageGroupReader& reader) {
 void read_page_group(PageGroupReader& reader) {
   release_pins(reader, reader.group_pages);
   pin_ahead(reader);
+  expect_pages(reader);
   while (reader.group_pages < reader.pin_count &&
          reader.tuple_count + MaxHeapTuplesPerPage <= vector::kBatchRowsMax) {
     const Buffer buffer = reader.pins[reader.group_pages];

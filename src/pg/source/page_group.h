@@ -23,8 +23,8 @@ namespace sluice::pg {
 /// Invariant: the tuples lie on pages that pins[0..group_pages) hold.
 /// Source:    heapam.c, heapgetpage(); DESIGN.md section 9.
 struct PageGroupReader {
-  static constexpr std::uint32_t kPagesMax = 16;  // half of the ring of a bulk read
-  static constexpr int kNeighbours = 4;
+  static constexpr std::uint32_t kPagesMax = 8;  // PostgreSQL finds more pins by hashing
+  static constexpr int kNeighbours = 8;
 
   Relation relation = nullptr;
   Snapshot snapshot = nullptr;
@@ -46,6 +46,8 @@ struct PageGroupReader {
   std::uint32_t pin_count = 0;
   std::array<Buffer, kPagesMax> pins{};  // the group's pages, then those for the next one
   std::uint32_t group_pages = 0;
+  std::uint32_t expected_count = 0;
+  std::array<const std::uint8_t*, kPagesMax> expected{};  // where the pages after those seem to lie
   std::uint32_t tuple_count = 0;
   std::array<TupleBytes, vector::kBatchRowsMax> tuples{};
 };

@@ -74,9 +74,11 @@ void AttributeWalk::skip_varlenas(Cursor& cursor, std::uint32_t first, std::uint
                                   const RowSet& rows, const std::uint8_t** out) const {
   const AttributeLayout* run = attributes_.data() + first;
   const std::uint8_t* const* ends = group_->ends();
+  const ReadAhead::Lines ahead = group_->ahead().lines(rows.count);
   with_rows(rows, [=](auto set) {
     for (std::uint32_t i = 0; i < set.count; ++i) {
       const std::uint32_t row = set[i];
+      ahead.ask(i);
       const std::uint8_t* at = cursor.locate(row);
       const std::uint8_t* tuple_end = ends[row];
       for (std::uint32_t k = 0; k < count; ++k) {

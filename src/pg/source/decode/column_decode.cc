@@ -149,8 +149,10 @@ template <typename T, typename Rows, typename Places, typename Present>
 [[gnu::noinline]] void ColumnDecoder::decode_full(Rows rows, Places cursor,
                                                   const std::uint8_t** out, Present present) {
   const std::uint8_t* const* ends = group_->ends();
+  const ReadAhead::Lines ahead = group_->ahead().lines(rows.count);
   for (std::uint32_t i = 0; i < rows.count; ++i) {
     const std::uint32_t row = rows[i];
+    ahead.ask(i);
     out[row] = present(row, cursor.locate(row), ends[row]);
   }
 }
@@ -213,8 +215,10 @@ void ColumnDecoder::decode_fixed(Cursor& cursor, const RowSet& rows, const std::
   }
   AttributeWalk::align(cursor, attribute_.alignment, rows, out);
   const std::uint8_t* const* ends = group_->ends();
-  with_rows(rows, [store, ends, here = cursor](auto set) {
+  const ReadAhead::Lines ahead = group_->ahead().lines(rows.count);
+  with_rows(rows, [store, ends, ahead, here = cursor](auto set) {
     for (std::uint32_t i = 0; i < set.count; ++i) {
+      ahead.ask(i);
       store(set[i], here.locate(set[i]), ends[set[i]]);
     }
   });

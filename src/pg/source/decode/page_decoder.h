@@ -32,6 +32,8 @@ class PageDecoder {
   PageDecoder(const PageDecoder&) = delete;
   PageDecoder& operator=(const PageDecoder&) = delete;
 
+  /// The pages that the group after the next load() will seem to be on; see ReadAhead.
+  void announce(std::span<const std::uint8_t* const> pages) { group_.ahead().announce(pages); }
   /// Takes the next group. The pages stay pinned while strings are read.
   /// Shape, errors: as TupleGroup::load().
   void load(std::span<const TupleBytes> tuples);

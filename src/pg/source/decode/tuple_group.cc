@@ -31,7 +31,9 @@ void TupleGroup::load(std::span<const TupleBytes> tuples) {
   std::uint32_t attributes_max = 0;
   bool any_nulls = false;
   bool broken = false;
+  const ReadAhead::Lines ahead = ahead_.lines(rows_);
   for (std::uint32_t row = 0; row < rows_; ++row) {
+    ahead.ask(row);
     const std::uint8_t* tuple = tuples[row].data;
     const std::uint32_t length = tuples[row].length;
     SLUICE_CHECK_BYTES(length >= kDataStartMin, "a heap tuple is shorter than its header");

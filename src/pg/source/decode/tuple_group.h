@@ -6,6 +6,7 @@
 #include <span>
 
 #include "pg/source/decode/heap_format.h"
+#include "pg/source/decode/read_ahead.h"
 #include "vector/batch.h"
 
 namespace sluice::pg {
@@ -24,6 +25,8 @@ class TupleGroup {
   /// Errors: kCorrupt for a header that contradicts itself or the tuple's length.
   void load(std::span<const TupleBytes> tuples);
 
+  /// For the loops over the group's rows.
+  [[nodiscard]] ReadAhead& ahead() const noexcept { return ahead_; }
   [[nodiscard]] std::uint32_t rows() const noexcept { return rows_; }
   /// Where the user data of each row begin, and the first bytes behind them.
   [[nodiscard]] const std::uint8_t* const* data() const noexcept { return data_.data(); }
@@ -47,6 +50,7 @@ class TupleGroup {
   void load_headers(std::span<const TupleBytes> tuples) noexcept;
   void find_full_attributes() noexcept;
 
+  mutable ReadAhead ahead_;  // no part of the group's state
   std::uint32_t rows_ = 0;
   std::uint32_t attributes_min_ = 0;
   bool any_nulls_ = false;

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "pg/source/decode/read_ahead.h"
 #include "pg/source/decode/tuple_builder.h"
 #include "vector/batch.h"
 
@@ -58,11 +59,11 @@ class TuplePages {
   [[nodiscard]] std::size_t bytes() const { return page_count_ * kPageBytes; }
 
  private:
-  static constexpr std::size_t kPageBytes = 8192;
+  static constexpr std::size_t kPageBytes = ReadAhead::kPageBytes;
   static constexpr std::size_t kPageHeaderBytes = 24;
   static constexpr std::size_t kLinePointerBytes = 4;
   static constexpr std::size_t kPageTuplesMax = 291;
-  static constexpr std::size_t kGroupPages = 16;
+  static constexpr std::size_t kGroupPages = ReadAhead::kPagesMax;
   static constexpr std::size_t kGroupTuplesMax = vector::kBatchRowsMax;
 
   std::size_t page_count_;
