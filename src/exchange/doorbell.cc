@@ -11,6 +11,15 @@ namespace {
 constexpr auto kRunning = static_cast<std::uint32_t>(SeatState::kRunning);
 constexpr auto kParked = static_cast<std::uint32_t>(SeatState::kParked);
 
+/// Between two looks at a word that another processor writes.
+void pause_processor() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");  // yield is no pause on most of them
+#endif
+}
+
 // Leaves PARKED on every way out of park(), an exception of the waker included.
 class Parked {
  public:
@@ -50,6 +59,18 @@ bool Doorbell::take() noexcept {
   }
   // Pairs with the fetch_or in ring(): what was published before the ring is visible after this.
   return bells.exchange(0, std::memory_order_seq_cst) != 0;
+}
+
+bool Doorbell::look() noexcept {
+  constexpr int kLooks = 400;
+  for (int i = 0; i < kLooks; ++i) {
+    // Relaxed: take() comes after it.
+    if (own().bells.load(std::memory_order_relaxed) != 0) {
+      return true;
+    }
+    pause_processor();
+  }
+  return false;
 }
 
 void Doorbell::park() {

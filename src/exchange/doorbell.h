@@ -36,6 +36,10 @@ class Doorbell {
   /// Whether somebody rang since the last call; clears what it saw. What was published before those
   /// rings is visible afterwards.
   [[nodiscard]] bool take() noexcept;
+  /// Looks for a ring for about as long as it takes to sleep and be woken (some 10 us). Returns
+  /// whether there is one, for take().
+  /// Source: docs/decisions/0025-a-look-before-sleeping.md
+  [[nodiscard]] bool look() noexcept;
   /// Sleeps unless a bell has rung since the last take(). May return early: look at the words.
   /// Errors: the waker's; the seat counts as running then.
   void park();

@@ -55,6 +55,15 @@ TEST_F(DoorbellTest, RunningPeerIsRungWithoutItsLatch) {
   EXPECT_FALSE(bell0.take());
 }
 
+TEST_F(DoorbellTest, LookFindsARingAndLeavesItAndEndsWithoutOne) {
+  EXPECT_FALSE(bell1.look());
+  bell0.ring(SeatIndex(1));
+  EXPECT_TRUE(bell1.look());
+  EXPECT_TRUE(bell1.take());
+  EXPECT_FALSE(bell1.look());
+  EXPECT_EQ(waker1.resets, 0U);
+}
+
 TEST_F(DoorbellTest, BellBeforeParkingPreventsTheWait) {
   bell0.ring(SeatIndex(1));
   bell1.park();

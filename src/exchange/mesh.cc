@@ -207,7 +207,11 @@ void Mesh::mark_dead(SeatIndex seat) noexcept {
 
 bool Mesh::take_bells() noexcept { return state_->doorbell().take(); }
 
-void Mesh::park() { state_->doorbell().park(); }
+void Mesh::park() {
+  if (!state_->doorbell().look()) {
+    state_->doorbell().park();
+  }
+}
 
 void Mesh::ring_all() noexcept {
   // Seats that have not joined are rung too: they never sleep, and a joiner must not miss the news.

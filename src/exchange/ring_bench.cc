@@ -38,7 +38,7 @@ class End {
       : waker_(board.latches, self), bell_({board.bells, 2}, self, waker_) {}
   void ring(SeatIndex peer) { (void)bell_.ring(peer); }
   void sleep() {
-    if (!bell_.take()) {
+    if (!bell_.take() && !bell_.look()) {
       bell_.park();
     }
   }

@@ -237,7 +237,7 @@ BlockNumber next_block(PageGroupReader& reader) {
   return table_block_parallelscan_nextpage(reader.relation, &reader.worker, reader.share);
 }
 
-/// Guesses where the pages lie that come after the pinned ones: this seat's next blocks mostly follow
+/// Guesses where the pages after the pinned ones lie: this seat's next blocks mostly follow
 /// its last one.
 void expect_pages(PageGroupReader& reader) {
   reader.expected_count = 0;
