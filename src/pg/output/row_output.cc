@@ -1,6 +1,7 @@
 #include "pg/output/row_output.h"
 
 #include "base/check.h"
+#include "pg/border/call.h"
 #include "pg/border/pg_include.h"
 #include "pg/port/numeric_format.h"
 #include "vector/uuid_order.h"
@@ -90,6 +91,16 @@ struct ColumnConverters {
     }
     const vector::StringRef& bytes = view.as<vector::StringRef>()[row];
     value = PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));
+    return true;
+  }
+
+  static bool opaque(const Column& column, const Batch& batch, std::uint32_t row, Datum& value) {
+    const vector::ColumnView& view = batch.column(column.column);
+    if (view.is_null(row)) {
+      return false;
+    }
+    const vector::StringRef& bytes = view.as<vector::StringRef>()[row];
+    value = opaque_datum({bytes.data(), bytes.size()}, column.form);
     return true;
   }
 
@@ -185,7 +196,7 @@ struct ColumnConverters {
       case TypeKind::kBytea:
         return type == BYTEAOID ? &string : Convert{};
       case TypeKind::kOpaque:
-        return &string;
+        return &opaque;
     }
     return nullptr;
   }
@@ -204,7 +215,10 @@ RowOutput::RowOutput(const std::vector<OutputColumn>& outputs, const std::vector
         average ? ColumnConverters::for_average(from, output.type)
                 : ColumnConverters::for_column(from, output.type);
     SLUICE_CHECK(converter != nullptr, "an output column does not fit its PostgreSQL type");
-    columns_.push_back(Column{converter, output.column, output.count_column, from.scale});
+    const StoredForm form = from.kind == TypeKind::kOpaque
+                                ? call([&output] { return stored_form_of(output.type); })
+                                : StoredForm{};
+    columns_.push_back(Column{converter, output.column, output.count_column, from.scale, form});
   }
 }
 

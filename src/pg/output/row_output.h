@@ -6,6 +6,7 @@
 
 #include "pg/border/pg_include.h"
 #include "pg/planner/sluice_plan.h"
+#include "pg/port/types.h"
 #include "plan/data_type.h"
 #include "vector/batch.h"
 
@@ -33,6 +34,7 @@ class RowOutput {
     std::uint32_t column;
     std::uint32_t count_column;
     int scale;
+    StoredForm form;  // of opaque values
   };
   friend struct ColumnConverters;
 

@@ -51,8 +51,11 @@ double correlation_of(Oid index, Oid table) {
   const AttrNumber column = form->indkey.values[0];
   const bool several = form->indnkeyatts > 1;
   ReleaseSysCache(tuple);
-  HeapTuple statistics = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(table),
-                                         Int16GetDatum(column), BoolGetDatum(false));
+  // The values of an expression are the index's own statistics.
+  const Oid owner = column == 0 ? index : table;
+  HeapTuple statistics =
+      SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(owner),
+                      Int16GetDatum(column == 0 ? 1 : column), BoolGetDatum(false));
   if (!HeapTupleIsValid(statistics)) {
     return 0;
   }
@@ -96,53 +99,79 @@ double cost_of_lookups(double lookups, double tuples, const TableSize& table, do
   return std::max(found, read) + lookups * tuples * cpu_tuple_cost;
 }
 
-/// Beyond what the plan says, for all `lookups`. Runs in: call().
-double underpriced(const IndexScan& scan, double lookups, const List* tables) {
+/// How often a part of the plan runs, and how much of its rows each time.
+struct Runs {
+  double count = 1;
+  bool ends_early = false;  // at the first match: semi and anti joins, and unique inner sides
+};
+
+/// Beyond what the plan says, for all lookups. Runs in: call().
+double underpriced(const IndexScan& scan, const Runs& lookups, const List* tables) {
+  constexpr double kTuplesToAMatch = 2;
   const RangeTblEntry* entry = rt_fetch(scan.scan.scanrelid, tables);
   const TableSize table = size_of(entry->relid);
   if (table.pages < 1 || table.rows < 1) {
     return 0;
   }
-  const double cost = cost_of_lookups(lookups, std::max(scan.scan.plan.plan_rows, 1.0), table,
-                                      correlation_of(scan.indexid, entry->relid));
-  return std::max(cost - lookups * scan.scan.plan.total_cost, 0.0);
+  const double tuples = std::max(scan.scan.plan.plan_rows, 1.0);
+  const double read = lookups.ends_early ? std::min(tuples, kTuplesToAMatch) : tuples;
+  const double cost =
+      cost_of_lookups(lookups.count, read, table, correlation_of(scan.indexid, entry->relid));
+  return std::max(cost - lookups.count * scan.scan.plan.total_cost * read / tuples, 0.0);
 }
 
-/// Below `node`, which runs `loops` times. Runs in: call().
-double underpriced_below(const Plan* node, double loops, const List* tables) {
+double underpriced_below(const Plan* node, const Runs& runs, const List* tables);
+
+double underpriced_below_all(const List* plans, const Runs& runs, const List* tables) {
+  double cost = 0;
+  ListCell* cell;
+  foreach (cell, plans) {
+    cost += underpriced_below(static_cast<const Plan*>(lfirst(cell)), runs, tables);
+  }
+  return cost;
+}
+
+double underpriced_below_append(const Append& append, const Runs& runs, const List* tables) {
+  const double cost = underpriced_below_all(append.appendplans, runs, tables);
+  // Pruned at run time: an outer row has its partition.
+  return append.part_prune_info == nullptr ? cost
+                                           : cost / std::max(list_length(append.appendplans), 1);
+}
+
+/// Below `node`. Runs in: call().
+double underpriced_below(const Plan* node, const Runs& runs, const List* tables) {
   if (node == nullptr) {
     return 0;
   }
   check_stack_depth();
   switch (nodeTag(node)) {
     case T_IndexScan:
-      return loops > 1 ? underpriced(*reinterpret_cast<const IndexScan*>(node), loops, tables) : 0;
-    case T_NestLoop:
-      return underpriced_below(node->lefttree, loops, tables) +
-             underpriced_below(node->righttree, loops * std::max(node->lefttree->plan_rows, 1.0),
-                               tables);
+      return runs.count > 1 ? underpriced(*reinterpret_cast<const IndexScan*>(node), runs, tables)
+                            : 0;
+    case T_NestLoop: {
+      const auto& join = reinterpret_cast<const NestLoop*>(node)->join;
+      const Runs inner{
+          runs.count * std::max(node->lefttree->plan_rows, 1.0),
+          join.inner_unique || join.jointype == JOIN_SEMI || join.jointype == JOIN_ANTI};
+      return underpriced_below(node->lefttree, runs, tables) +
+             underpriced_below(node->righttree, inner, tables);
+    }
     case T_Material:  // runs what is below it once
-      return underpriced_below(node->lefttree, 1, tables);
+      return underpriced_below(node->lefttree, {}, tables);
     case T_Memoize:  // spares lookups, nobody knows how many
       return 0;
     case T_Limit: {
       const double rows = std::max(node->lefttree->plan_rows, 1.0);
-      return underpriced_below(node->lefttree, loops, tables) *
+      return underpriced_below(node->lefttree, runs, tables) *
              std::min(node->plan_rows / rows, 1.0);
     }
-    case T_Append: {
-      double cost = 0;
-      ListCell* cell;
-      foreach (cell, reinterpret_cast<const Append*>(node)->appendplans) {
-        cost += underpriced_below(static_cast<const Plan*>(lfirst(cell)), loops, tables);
-      }
-      return cost;
-    }
+    case T_Append:
+      return underpriced_below_append(*reinterpret_cast<const Append*>(node), runs, tables);
     case T_SubqueryScan:
-      return underpriced_below(reinterpret_cast<const SubqueryScan*>(node)->subplan, loops, tables);
+      return underpriced_below(reinterpret_cast<const SubqueryScan*>(node)->subplan, runs, tables);
     default:
-      return underpriced_below(node->lefttree, loops, tables) +
-             underpriced_below(node->righttree, loops, tables);
+      return underpriced_below(node->lefttree, runs, tables) +
+             underpriced_below(node->righttree, runs, tables);
   }
 }
 
@@ -150,12 +179,12 @@ double underpriced_below(const Plan* node, double loops, const List* tables) {
 
 double underpriced_lookups(const PlannedStmt* planned) {
   return call([planned] {
-    double cost = underpriced_below(planned->planTree, 1, planned->rtable);
+    double cost = underpriced_below(planned->planTree, {}, planned->rtable);
     ListCell* cell;
     foreach (cell, planned->subplans) {
       const auto* plan = static_cast<const Plan*>(lfirst(cell));
       if (plan != nullptr && bms_is_empty(plan->extParam)) {
-        cost += underpriced_below(plan, 1, planned->rtable);
+        cost += underpriced_below(plan, {}, planned->rtable);
       }
     }
     return cost;

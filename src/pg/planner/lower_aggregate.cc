@@ -146,6 +146,14 @@ void check_form(const Aggref& aggref) {
   }
 }
 
+/// Of numerics without a scale only PostgreSQL makes sums and extremes.
+void check_computable(Aggref* aggref, const DataType& type) {
+  if (type.kind == TypeKind::kOpaque) {
+    decline(Reason::kType, describe_expr(reinterpret_cast<Node*>(aggref)) +
+                               " over a type that only PostgreSQL has");
+  }
+}
+
 /// Whether the operator is the equality that the engine's grouping has.
 bool is_known_equality(Oid operator_oid) {
   const auto entry = find_operator(call([operator_oid] { return get_opcode(operator_oid); }));
@@ -266,6 +274,7 @@ void AggregateBuilder::add_key(Var* var) {
 
 void AggregateBuilder::add_sum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument) {
   const DataType type = argument.expr.type;
+  check_computable(aggref, type);
   if (type.kind == TypeKind::kFloat64) {
     if (!is_scan_order(child_.node)) {
       decline(Reason::kAggregate, "sum of float8 above a join depends on the order of rows");
@@ -301,6 +310,7 @@ void AggregateBuilder::add_extremum(Aggref* aggref, ScopeColumn& column, Recipe 
   if (argument.scale.has_value()) {
     decline(Reason::kAggregate, "min or max of a numeric whose scale differs from row to row");
   }
+  check_computable(aggref, argument.expr.type);
   if (argument.expr.type.is_string() && !is_byte_order(aggref->inputcollid)) {
     decline(Reason::kOrder, "min or max of text in a collation other than C");
   }

@@ -64,6 +64,7 @@ class ExprLowering {
 
   // lower_operator.cc
   Value lower_function(Node* expr, Oid function, List* args, Oid collation);
+  Value lower_number(Node* expr);
   Value lower_arithmetic(const OperatorEntry& entry, Node* expr, Value left, Value right);
   Value lower_negate(Node* expr, Value operand);
   Value lower_cast(Node* expr, Value operand);
@@ -112,6 +113,9 @@ struct CommonType {
 };
 [[nodiscard]] std::optional<CommonType> common_type(const plan::DataType& a,
                                                     const plan::DataType& b);
+/// The same for values that are compared; nothing where only PostgreSQL compares them.
+[[nodiscard]] std::optional<CommonType> comparable_type(const plan::DataType& a,
+                                                        const plan::DataType& b);
 
 /// What kind of expression this is, for a reason's detail.
 [[nodiscard]] std::string describe_expr(Node* expr);

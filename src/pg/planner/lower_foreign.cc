@@ -156,7 +156,10 @@ std::optional<Value> ExprLowering::lower_foreign(Node* expr) {
   std::vector<plan::Expr> args(1);
   try {
     for (int i = 0; i < list_length(leaves); ++i) {
-      args.push_back(lower_fixed(static_cast<Node*>(list_nth(leaves, i))));
+      auto* leaf = static_cast<Node*>(list_nth(leaves, i));
+      args.push_back(is_open_numeric(leaf)
+                         ? add_parameter(leaf, {DataType::of(TypeKind::kOpaque)}).expr
+                         : lower_fixed(leaf));
     }
   } catch (const Declined&) {
     return std::nullopt;

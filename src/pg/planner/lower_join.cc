@@ -151,7 +151,7 @@ Fragment shown(plan::HashJoinSpec& spec, const Scope& joined, const std::vector<
 }  // namespace
 
 JoinKey common_key(Lowering& lowering, plan::Expr left, plan::Expr right, Oid collation) {
-  const auto common = common_type(left.type, right.type);
+  const auto common = comparable_type(left.type, right.type);
   if (!common.has_value()) {
     decline(Reason::kJoin,
             "key of " + plan::to_string(left.type) + " and " + plan::to_string(right.type));

@@ -173,6 +173,10 @@ std::optional<CommonType> common_type(const DataType& a, const DataType& b) {
   return std::nullopt;
 }
 
+std::optional<CommonType> comparable_type(const DataType& a, const DataType& b) {
+  return a.has_equality() && b.has_equality() ? common_type(a, b) : std::nullopt;
+}
+
 Value ExprLowering::lower_function(Node* expr, Oid function, List* args, Oid collation) {
   const auto entry = find_operator(function);
   if (!entry.has_value()) {
@@ -182,11 +186,11 @@ Value ExprLowering::lower_function(Node* expr, Oid function, List* args, Oid col
   auto* second = list_length(args) > 1 ? static_cast<Node*>(lsecond(args)) : nullptr;
   switch (entry->shape) {
     case OperatorShape::kArithmetic: {
-      Value left = lower(first);
-      return lower_arithmetic(*entry, expr, std::move(left), lower(second));
+      Value left = lower_number(first);
+      return lower_arithmetic(*entry, expr, std::move(left), lower_number(second));
     }
     case OperatorShape::kNegate:
-      return lower_negate(expr, lower(first));
+      return lower_negate(expr, lower_number(first));
     case OperatorShape::kComparison: {
       if (auto bounded = lower_bounded_comparison(entry->op, first, second)) {
         return std::move(*bounded);
@@ -203,11 +207,20 @@ Value ExprLowering::lower_function(Node* expr, Oid function, List* args, Oid col
     case OperatorShape::kSubstring:
       return lower_substring(expr, args);
     case OperatorShape::kCast:
-      return lower_cast(expr, lower(first));
+      return lower_cast(expr, lower_number(first));
     case OperatorShape::kExtract:
       return lower_extract(args);
   }
   decline(Reason::kExpression, describe_expr(expr));
+}
+
+/// What the engine can compute with: no numeric without a scale.
+Value ExprLowering::lower_number(Node* expr) {
+  Value value = lower(expr);
+  if (value.expr.type.kind == TypeKind::kOpaque) {
+    decline(Reason::kType, "arithmetic on a type that only PostgreSQL has");
+  }
+  return value;
 }
 
 Value ExprLowering::lower_arithmetic(const OperatorEntry& entry, Node* expr, Value left,
@@ -289,7 +302,7 @@ Value ExprLowering::lower_extract(List* args) {
 Value ExprLowering::lower_comparison(Op op, Value left, Value right, Oid collation) {
   shrink_constant(left);
   shrink_constant(right);
-  const auto common = common_type(left.expr.type, right.expr.type);
+  const auto common = comparable_type(left.expr.type, right.expr.type);
   if (!common.has_value()) {
     decline(Reason::kType,
             plan::to_string(left.expr.type) + " compared with " + plan::to_string(right.expr.type));
@@ -450,7 +463,7 @@ Value ExprLowering::lower_array_test(const ScalarArrayOpExpr& test) {
     Value element = lower_constant(constant);
     shrink_constant(element);
     not_null = not_null && element.not_null;
-    const auto wider = element.not_null ? common_type(common.type, element.expr.type)
+    const auto wider = element.not_null ? comparable_type(common.type, element.expr.type)
                                         : std::optional<CommonType>(common);
     if (!wider.has_value()) {
       decline(Reason::kExpression, describe_expr(expr));

@@ -169,7 +169,8 @@ void check_memory(const Choice& choice, const Lowering& lowering, const RunLimit
   if (limits.exact && !lowering.root_streams) {
     return;
   }
-  const double bytes = largest_table_bytes(choice.spec, choice.workers + 1);
+  const int seats = lowering.root_streams ? std::max(choice.workers, 1) : choice.workers + 1;
+  const double bytes = largest_table_bytes(choice.spec, seats);
   if (bytes > static_cast<double>(operator_memory_bytes())) {
     decline(Reason::kMemory, "a hash table of about " +
                                  std::to_string(static_cast<std::uint64_t>(bytes / 1024)) +

@@ -102,7 +102,7 @@ ScopeColumn add_column(const Lowering& lowering, const RangeTblEntry* entry, pla
     decline(Reason::kExpression, "whole row or system column");
   }
   const AttributeFacts& attribute = facts.attributes[var->varattno - 1];
-  const auto type = data_type_of(var->vartype, var->vartypmod, var->varcollid);
+  const auto type = column_type_of(var->vartype, var->vartypmod, var->varcollid);
   if (!type.has_value()) {
     const char* name =
         call([var] { return format_type_with_typemod(var->vartype, var->vartypmod); });

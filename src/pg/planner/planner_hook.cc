@@ -71,7 +71,9 @@ bool is_taken(const Candidate& candidate, const Bounds& bounds) {
 /// A correlated subquery that stays one needs the lookups that PostgreSQL would plan for it.
 Candidate plan_candidate(const PlanningCall& planning, bool keep_lookups, const Bounds& bounds) {
   PlannedStmt* planned = plan_in_hash_shape(planning, keep_lookups);
-  return {planned, replace_subtrees(planned, bounds.limits)};
+  Candidate candidate{planned, replace_subtrees(planned, bounds.limits)};
+  candidate.replaced.total_cost += underpriced_lookups(planned);
+  return candidate;
 }
 
 /// Of the copy in `planning`: with correlated aggregates as joins, or as they are.

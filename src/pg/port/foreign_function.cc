@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "pg/border/call.h"
 #include "pg/port/numeric_format.h"
+#include "pg/port/types.h"
 #include "vector/uuid_order.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -42,7 +43,9 @@ Datum numeric_datum(base::Int128 value, bool is_nan, int scale) {
 }
 
 /// A value that is not NULL, in the current memory context. Runs in: call().
-Datum datum_of(const ColumnView& view, std::uint32_t row, const DataType& type) {
+/// Shape: `form` is that of an opaque value's type.
+Datum datum_of(const ColumnView& view, std::uint32_t row, const DataType& type,
+               const StoredForm& form) {
   switch (type.kind) {
     case TypeKind::kBool:
       return BoolGetDatum(view.as<std::int8_t>()[row] != 0);
@@ -74,11 +77,14 @@ Datum datum_of(const ColumnView& view, std::uint32_t row, const DataType& type) 
     }
     case TypeKind::kText:
     case TypeKind::kBpchar:
-    case TypeKind::kBytea:
-    case TypeKind::kOpaque: {
+    case TypeKind::kBytea: {
       const StringRef& string = view.as<StringRef>()[row];
       return PointerGetDatum(
           cstring_to_text_with_len(string.data(), static_cast<int>(string.size())));
+    }
+    case TypeKind::kOpaque: {
+      const StringRef& bytes = view.as<StringRef>()[row];
+      return opaque_datum({bytes.data(), bytes.size()}, form);
     }
   }
   return 0;
@@ -173,6 +179,7 @@ struct Machinery {
   ExprState* state = nullptr;
   ExprContext* context = nullptr;
   ParamListInfo params = nullptr;
+  StoredForm* forms = nullptr;      // of the arguments' types
   MemoryContext strings = nullptr;  // of the last results
 };
 
@@ -237,6 +244,12 @@ Machinery assemble(const char* expression, int args) {
   auto* expr = static_cast<Expr*>(stringToNode(expression));
   made.params = makeParamList(args);
   (void)note_types(reinterpret_cast<Node*>(expr), made.params);
+  made.forms = static_cast<StoredForm*>(palloc0(sizeof(StoredForm) * (args + 1)));
+  for (int i = 0; i < args; ++i) {
+    if (OidIsValid(made.params->params[i].ptype)) {
+      made.forms[i] = stored_form_of(made.params->params[i].ptype);
+    }
+  }
   made.context = CreateStandaloneExprContext();
   made.context->ecxt_param_list_info = made.params;
   made.state = ExecInitExprWithParams(expr, made.params);
@@ -282,7 +295,7 @@ class PgForeignFunction final : public engine::ForeignFunction {
       for (std::size_t i = 0; i < args.size(); ++i) {
         ParamExternData& param = made_.params->params[i];
         param.isnull = args[i].is_null(row);
-        param.value = param.isnull ? 0 : datum_of(args[i], row, arg_types_[i]);
+        param.value = param.isnull ? 0 : datum_of(args[i], row, arg_types_[i], made_.forms[i]);
       }
       bool is_null = false;
       const Datum value = ExecEvalExpr(made_.state, made_.context, &is_null);

@@ -1,6 +1,7 @@
 #include "pg/port/types.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/check.h"
 #include "pg/border/call.h"
@@ -10,6 +11,7 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/htup_details.h>
+#include <access/tupmacs.h>
 #include <catalog/pg_type.h>
 #include <fmgr.h>
 #include <utils/date.h>
@@ -47,7 +49,8 @@ struct TypeFacts {
   bool is_domain = false;
   bool is_enum = false;
   bool is_varlena = false;
-  Oid base = InvalidOid;  // of a domain
+  bool is_carried = false;  // as bytes, whatever they mean
+  Oid base = InvalidOid;    // of a domain
   std::int32_t base_typmod = -1;
 };
 
@@ -64,6 +67,9 @@ TypeFacts facts_of(Oid type) {
     facts.is_varlena =
         form->typlen == -1 && (form->typtype == TYPTYPE_BASE || form->typtype == TYPTYPE_RANGE ||
                                form->typtype == TYPTYPE_MULTIRANGE);
+    facts.is_carried = (!OidIsValid(form->typcollation) || type == NAMEOID) &&
+                       (form->typlen == -1 || form->typlen > 0) &&
+                       (form->typtype == TYPTYPE_BASE || form->typtype == TYPTYPE_COMPOSITE);
     facts.base = form->typbasetype;
     facts.base_typmod = form->typtypmod;
     ReleaseSysCache(tuple);
@@ -161,6 +167,38 @@ std::optional<DataType> data_type_of(Oid type, std::int32_t typmod, Oid collatio
     default:
       return other_type(type, collation);
   }
+}
+
+std::optional<DataType> column_type_of(Oid type, std::int32_t typmod, Oid collation) {
+  if (const auto known = data_type_of(type, typmod, collation)) {
+    return known;
+  }
+  const TypeFacts facts = facts_of(type);
+  if (facts.is_domain) {
+    return column_type_of(facts.base, facts.base_typmod, collation);
+  }
+  return facts.is_carried ? std::optional(DataType::of(TypeKind::kOpaque)) : std::nullopt;
+}
+
+StoredForm stored_form_of(Oid type) {
+  StoredForm form;
+  get_typlenbyval(type, &form.length, &form.by_value);
+  return form;
+}
+
+Datum opaque_datum(std::string_view bytes, const StoredForm& form) {
+  if (form.by_value) {
+    Datum value = 0;  // little-endian: the low bytes
+    std::memcpy(&value, bytes.data(), std::min(bytes.size(), sizeof value));
+    return fetch_att(&value, true, form.length);
+  }
+  const std::size_t header = form.length == -1 ? VARHDRSZ : 0;
+  auto* copy = static_cast<char*>(palloc(header + bytes.size()));
+  std::memcpy(copy + header, bytes.data(), bytes.size());
+  if (header > 0) {
+    SET_VARSIZE(copy, header + bytes.size());
+  }
+  return PointerGetDatum(copy);
 }
 
 bool is_byte_order(Oid collation) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "pg/border/pg_include.h"
 #include "plan/expr.h"
@@ -16,6 +17,24 @@ namespace sluice::pg {
 /// Errors: PgError (syscache look-ups go through call()).
 [[nodiscard]] std::optional<plan::DataType> data_type_of(Oid type, std::int32_t typmod,
                                                          Oid collation);
+
+/// The plan's type for a column of a table: data_type_of(), or, where the engine has none, opaque
+/// bytes that are handed on: numeric without a scale, interval, float4, composites. Nothing for
+/// pseudo-types and for text in a nondeterministic collation.
+/// Errors: PgError.
+[[nodiscard]] std::optional<plan::DataType> column_type_of(Oid type, std::int32_t typmod,
+                                                           Oid collation);
+
+/// How values of a type are kept in tuples and Datums.
+struct StoredForm {
+  std::int16_t length = -1;  // bytes, or -1 for a varlena
+  bool by_value = false;
+};
+/// Runs in: call().
+[[nodiscard]] StoredForm stored_form_of(Oid type);
+/// An opaque value as PostgreSQL takes it, in the current memory context.
+/// Shape: `bytes` are a varlena's body, or as many as `form` says. Runs in: call().
+[[nodiscard]] Datum opaque_datum(std::string_view bytes, const StoredForm& form);
 
 /// Whether text of this collation orders by bytes (C, POSIX), so that <, min and top-K may run
 /// here.

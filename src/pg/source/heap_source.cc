@@ -181,6 +181,7 @@ void HeapSource::close() {
 
 void HeapSource::read_group() {
   static_assert(PageGroupReader::kPagesMax == ReadAhead::kPagesMax);
+  static_assert(BLCKSZ == ReadAhead::kPageBytes);
   SLUICE_FAULT_POINT(kScanPage);
   call([reader = reader_.get(), is_first = !begun_] {
     if (is_first) {

@@ -241,7 +241,8 @@ BlockNumber next_block(PageGroupReader& reader) {
 /// its last one.
 void expect_pages(PageGroupReader& reader) {
   reader.expected_count = 0;
-  if (reader.last_buffer < 1 || reader.no_more_blocks || reader.count_only) {
+  if (reader.last_buffer < 1 || reader.neighbour_pause > 0 || reader.no_more_blocks ||
+      reader.count_only) {
     return;
   }
   Buffer buffer = reader.last_buffer;

@@ -40,7 +40,7 @@ Form_pg_attribute planned_attribute(Relation relation, const plan::ScanColumn& c
   Form_pg_attribute attribute = TupleDescAttr(descriptor, column.attribute - 1);
   SLUICE_CHECK(!attribute->attisdropped, "a scan reads a dropped attribute");
   const auto type =
-      data_type_of(attribute->atttypid, attribute->atttypmod, attribute->attcollation);
+      column_type_of(attribute->atttypid, attribute->atttypmod, attribute->attcollation);
   SLUICE_CHECK(type.has_value() && *type == column.type,
                "a scanned attribute has not the type that was planned");
   return attribute;

@@ -54,6 +54,11 @@ bool is_varlena(const ColumnTarget& target) noexcept {
   return target.precision > 0 || target.type == PhysicalType::kVarlen;
 }
 
+/// A value of a fixed length that is only handed on.
+bool is_bytes(const ColumnTarget& target, const AttributeLayout& attribute) noexcept {
+  return target.type == PhysicalType::kVarlen && attribute.length > 0;
+}
+
 void check_target(const ColumnTarget& target, const AttributeLayout& attribute) {
   bool fits = false;
   if (target.precision > 0) {
@@ -61,7 +66,7 @@ void check_target(const ColumnTarget& target, const AttributeLayout& attribute) 
            target.scale <= target.precision &&
            target.type == (target.precision <= 18 ? PhysicalType::kInt64 : PhysicalType::kInt128);
   } else if (target.type == PhysicalType::kVarlen) {
-    fits = attribute.length == kVarlenaLength;
+    fits = attribute.length == kVarlenaLength || attribute.length > 0;
   } else {
     fits = attribute.length == static_cast<std::int16_t>(vector::width_bytes(target.type));
   }
@@ -86,6 +91,12 @@ void ColumnDecoder::load_missing() {
     return;
   }
   const std::vector<std::uint8_t>& bytes = *target_->missing;
+  if (is_bytes(*target_, attribute_)) {
+    const StringRef value(reinterpret_cast<const char*>(bytes.data()),
+                          static_cast<std::uint32_t>(bytes.size()));
+    std::memcpy(missing_.data(), &value, sizeof value);
+    return;
+  }
   if (!is_varlena(*target_)) {
     SLUICE_CHECK(bytes.size() == vector::width_bytes(target_->type),
                  "a missing value has the wrong size");
@@ -294,7 +305,29 @@ void ColumnDecoder::decode_string(const Cursor& cursor, const RowSet& rows,
       });
 }
 
+void ColumnDecoder::decode_bytes(const Cursor& cursor, const RowSet& rows,
+                                 const std::uint8_t** out) {
+  auto* to = values<StringRef>();
+  const std::uint32_t alignment = attribute_.alignment;
+  const auto length = static_cast<std::uint32_t>(attribute_.length);
+  decode_values<StringRef>(cursor, rows, out,
+                           [to, alignment, length](std::uint32_t row, const std::uint8_t* at,
+                                                   const std::uint8_t* tuple_end) {
+                             at = align_up(at, alignment);
+                             if (at + length > tuple_end) [[unlikely]] {
+                               throw_tuple_too_short();
+                             }
+                             store_string(to + row, at, length);
+                             return at + length;
+                           });
+}
+
 void ColumnDecoder::decode(Cursor& cursor, const RowSet& rows, const std::uint8_t** out) {
+  if (is_bytes(*target_, attribute_)) {
+    decode_bytes(cursor, rows, out);
+    cursor = {out, 1, 0};
+    return;
+  }
   if (is_varlena(*target_)) {
     const bool cut = numeric_ && numeric_->cuts_digit();
     if (target_->type == PhysicalType::kVarlen) {

@@ -69,6 +69,7 @@ class ColumnDecoder {
   void decode_fixed(Cursor& cursor, const RowSet& rows, const std::uint8_t** out);
   template <typename T, bool kCut>
   void decode_numeric(const Cursor& cursor, const RowSet& rows, const std::uint8_t** out);
+  void decode_bytes(const Cursor& cursor, const RowSet& rows, const std::uint8_t** out);
   void decode_string(const Cursor& cursor, const RowSet& rows, const std::uint8_t** out);
   template <typename T>
   [[nodiscard]] T numeric_of(std::span<const std::uint8_t> payload);
