@@ -71,6 +71,8 @@ PULLED_UP = {
                               "and n < (select avg(n) from i where i.k = 5)",
     "error in a condition of one table": "select id from o where 100 / (n + 1) > 20 and "
                                          "x < (select avg(y) from i where i.k = o.k)",
+    "IN of a table with such a condition": "select id from o where k in (select k from i where 10 / (z + 1) < 3) and "
+                                           "x < (select avg(y) from i where i.k = o.k)",
     "merged columns around": "select o.id from o join (select k, min(z) z from i group by k) g using (k) "
                              "where x < (select avg(y) from i where i.k = o.k)",
     "two subqueries": "select count(*) from o where x > (select min(y) from i where i.k = o.k) "
@@ -99,6 +101,24 @@ KEPT = {
     "domain of boundless numerics": f"{TAKEN_BESIDE} where x < (select sum(h) from i where i.k = o.k)",
     "boundless constant": f"{TAKEN_BESIDE} where x < (select min(y * 1e131070) from i where i.k = o.k)",
     "boundless folded constant": f"{TAKEN_BESIDE} where x < (select min(y * (10.0 ^ 300)) from i where i.k = o.k)",
+    "column of a UNION ALL": "select u.d from (select k, x, 10 / (n + 1) d from o union all "
+                             "select k, x, 10 / (n + 1) from o) u where u.x < (select avg(y) from i where i.k = u.k)",
+    "column grouped by": "select d, count(*) from (select k, x, 10 / (n + 1) d from o) s "
+                         "where x < (select avg(y) from i where i.k = s.k) group by rollup (d)",
+    "column of a nullable side": "select small.id, s.d from small left join (select n, k, 10 / (n + 1) d from o "
+                                 "where x < (select avg(y) from i where i.k = o.k)) s on s.n = small.id",
+    "condition inside a subquery": "select count(*) from (select o.x, o.k from o, small where 10 / (o.n + 1) = small.id) s "
+                                   "where x < (select avg(y) from i where i.k = s.k)",
+    "condition of a semi join": "select count(*) from o where x < (select avg(y) from i where i.k = o.k) "
+                                "and exists (select from small where small.id = 10 / (o.n + 1))",
+    "subquery behind this one": "select count(*) from o where 3 < (select min(y) from i where i.k = o.k) "
+                                "and (select 100 / sum(n) from i where i.k = o.k) > 3",
+    "condition of an outer join": "select count(*) from o left join small on small.id = o.n and 10 / (o.n + 1) > 1 "
+                                  "where x < (select avg(y) from i where i.k = o.k)",
+    "lateral values": "select count(*) from o cross join lateral (values (10 / (o.n + 1))) v(d) "
+                      "join small on small.id = v.d where x < (select avg(y) from i where i.k = o.k)",
+    "CTE that may be inlined": "with c as (select id, k, x, 10 / (n + 1) d from o) select c.d, small.name from c "
+                               "join small on c.d = small.id where x < (select avg(y) from i where i.k = c.k)",
     "integer sum that could overflow": "select count(*) from o where n < (select min(n + 2147483600 - 100) from i "
                                        "where i.k = o.k)",
     "float sum": "select count(*) from o where n < (select sum(f) from i where i.k = o.k)",
@@ -192,6 +212,13 @@ def test_right_to_a_table_that_is_not_read(session):
         assert session.outcome(query, "force", 2) == session.outcome(query, "off")
     finally:
         session.execute("reset role; revoke all on o, i from looker; drop role looker; drop table forbidden")
+
+
+def test_a_constant_that_nobody_evaluates(session):
+    query = ("with unused as (select * from o where 1 / 0 = 1 and x < (select avg(y) from i where i.k = o.k)) "
+             "select count(*) from o where x < (select avg(y) from i where i.k = o.k)")
+    assert session.outcome(query, "off")[0] == "rows"
+    assert session.outcome(query, "force", 2) == session.outcome(query, "off")
 
 
 def test_insert_of_what_is_selected(session):

@@ -157,9 +157,11 @@ Node* grouped_value(PulledUp& pulled, const Aggref& call) {
   }
   Node* total = add_column(pulled, call_of(call, sum, get_func_rettype(sum)), "sum");
   Node* count = add_column(pulled, call_of(call, F_COUNT_ANY, INT8OID), "count");
-  return reinterpret_cast<Node*>(makeFuncExpr(F_NUMERIC_DIV, NUMERICOID,
-                                              list_make2(as_numeric(total), as_numeric(count)),
-                                              InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
+  FuncExpr* average =
+      makeFuncExpr(F_NUMERIC_DIV, NUMERICOID, list_make2(as_numeric(total), as_numeric(count)),
+                   InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+  average->location = kSafeCallLocation;
+  return reinterpret_cast<Node*>(average);
 }
 
 /// What the subquery's one column is in the query around.
@@ -287,7 +289,7 @@ Node* rewrite_conjunct(Query* query, const QueryLevel& level, Node* conjunct, Li
   const auto& sublink = *static_cast<const SubLink*>(linitial(sublinks));
   auto* sub = reinterpret_cast<Query*>(sublink.subselect);
   PulledUp pulled{list_length(query->rtable) + 1};
-  if (!is_one_plain_aggregate(*sub) || joins_may_raise(level, conjunct) ||
+  if (!is_one_plain_aggregate(*sub) || surroundings_may_raise(level, conjunct) ||
       may_raise_around(conjunct, sublink, level, pulled.index)) {
     return conjunct;
   }
@@ -305,23 +307,18 @@ Node* rewrite_conjunct(Query* query, const QueryLevel& level, Node* conjunct, Li
   return rewritten;
 }
 
-/// A WHERE that is false for all rows spares the planner the subqueries, and the user the right to
-/// their tables.
-bool is_never_true(Node* quals) {
-  Node* folded = eval_const_expressions(nullptr, static_cast<Node*>(copyObjectImpl(quals)));
-  return folded != nullptr && IsA(folded, Const);
-}
-
 int rewrite_where(Query* query, const QueryLevel& level) {
-  Node* quals = query->jointree->quals;
-  if (is_never_true(quals)) {
-    return 0;
-  }
+  List* written = conjuncts_of(query->jointree->quals);
   List* joins = NIL;
   List* conjuncts = NIL;
   int count = 0;
   ListCell* cell;
-  foreach (cell, conjuncts_of(quals)) {
+  foreach (cell, written) {
+    if (is_never_true(static_cast<Node*>(lfirst(cell)))) {
+      return 0;
+    }
+  }
+  foreach (cell, written) {
     auto* conjunct = static_cast<Node*>(lfirst(cell));
     Node* rewritten = rewrite_conjunct(query, level, conjunct, &joins);
     count += rewritten != conjunct ? 1 : 0;

@@ -10,6 +10,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <optimizer/optimizer.h>
 #include <parser/parse_relation.h>
 #include <parser/parsetree.h>
+#include <rewrite/rewriteManip.h>
 #include <utils/fmgroids.h>
 #include <utils/fmgrprotos.h>
 #include <utils/lsyscache.h>
@@ -192,45 +193,84 @@ bool is_boundless(const Const& constant) {
 /// Whether the planner leaves it a subquery, whose columns are then values when they come out.
 bool is_finished(const Query& query) {
   return query.hasAggs || query.hasWindowFuncs || query.hasTargetSRFs || query.groupClause != NIL ||
-         query.distinctClause != NIL || query.limitCount != nullptr ||
-         query.setOperations != nullptr;
+         query.distinctClause != NIL || query.limitCount != nullptr || query.limitOffset != nullptr;
+}
+
+bool is_safe_call(const Node* node) {
+  return IsA(node, FuncExpr) &&
+         reinterpret_cast<const FuncExpr*>(node)->location == kSafeCallLocation;
 }
 
 struct Search {
   QueryLevel level;
-  int finished;  // a range table entry of that level, or 0
+  int finished;        // a range table entry of that level, or 0
+  const Node* exempt;  // a condition that is not looked at
 };
 
 bool may_raise_walker(Node* node, void* context);
+bool from_may_raise(const QueryLevel& level, const Node* exempt);
+
+/// Of a subquery in FROM that the planner may pull up, or of one in an expression.
+bool subquery_may_raise(const QueryLevel& level, const Node* exempt) {
+  Search search{level, 0, exempt};
+  return may_raise_walker(reinterpret_cast<Node*>(level.query->targetList), &search) ||
+         from_may_raise(level, exempt);
+}
+
+/// The query's own column `attribute`, of whatever branch it comes from.
+bool target_may_raise(const QueryLevel& level, AttrNumber attribute) {
+  Search search{level, 0, nullptr};
+  if (level.query->setOperations == nullptr) {
+    const TargetEntry* target = get_tle_by_resno(level.query->targetList, attribute);
+    return target == nullptr || may_raise_walker(reinterpret_cast<Node*>(target->expr), &search);
+  }
+  ListCell* cell;
+  foreach (cell, level.query->rtable) {
+    const auto* branch = static_cast<const RangeTblEntry*>(lfirst(cell));
+    if (branch->rtekind != RTE_SUBQUERY ||
+        target_may_raise({branch->subquery, &level}, attribute)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The query that `up` levels lead to, or null.
+const QueryLevel* level_above(const QueryLevel& level, Index up) {
+  const QueryLevel* at = &level;
+  for (; up > 0 && at != nullptr; --up) {
+    at = at->around;
+  }
+  return at;
+}
 
 bool column_may_raise(const Var& var, const Search& search) {
   if (var.varlevelsup == 0 && var.varno == search.finished) {
     return false;
   }
-  const QueryLevel* at = &search.level;
-  for (Index up = 0; up < var.varlevelsup && at != nullptr; ++up) {
-    at = at->around;
-  }
+  const QueryLevel* at = level_above(search.level, var.varlevelsup);
   if (at == nullptr || var.varno < 1 || var.varno > list_length(at->query->rtable)) {
     return true;
   }
   const RangeTblEntry* entry = rt_fetch(var.varno, at->query->rtable);
-  Node* expr = nullptr;
-  Search inside{*at, 0};
-  if (entry->rtekind == RTE_CTE) {
-    return true;  // the planner may inline it
+  switch (entry->rtekind) {
+    case RTE_CTE:
+      return true;  // the planner may inline it
+    case RTE_JOIN: {
+      auto* expr = var.varattno < 1
+                       ? nullptr
+                       : static_cast<Node*>(list_nth(entry->joinaliasvars, var.varattno - 1));
+      Search inside{*at, 0, nullptr};
+      return expr == nullptr || may_raise_walker(expr, &inside);
+    }
+    case RTE_SUBQUERY:
+      if (is_finished(*entry->subquery) && !is_boundless(var.vartype, var.vartypmod)) {
+        return false;
+      }
+      return target_may_raise({entry->subquery, at}, var.varattno);
+    default:
+      return is_boundless(var.vartype, var.vartypmod);
   }
-  if (entry->rtekind == RTE_JOIN) {
-    expr = var.varattno < 1 ? nullptr
-                            : static_cast<Node*>(list_nth(entry->joinaliasvars, var.varattno - 1));
-  } else if (entry->rtekind == RTE_SUBQUERY && !is_finished(*entry->subquery)) {
-    const TargetEntry* target = get_tle_by_resno(entry->subquery->targetList, var.varattno);
-    expr = target == nullptr ? nullptr : reinterpret_cast<Node*>(target->expr);
-    inside.level = {entry->subquery, at};
-  } else {
-    return is_boundless(var.vartype, var.vartypmod);
-  }
-  return expr == nullptr || may_raise_walker(expr, &inside);
 }
 
 /// Shape: `context` is a Search.
@@ -239,16 +279,26 @@ bool may_raise_walker(Node* node, void* context) {
     return false;
   }
   check_stack_depth();
+  CHECK_FOR_INTERRUPTS();
   switch (nodeTag(node)) {
     case T_Var:
       return column_may_raise(*reinterpret_cast<const Var*>(node),
                               *static_cast<const Search*>(context));
     case T_Param: {
       const auto* param = reinterpret_cast<const Param*>(node);
-      return param->paramkind != PARAM_EXTERN || is_boundless(param->paramtype, -1);
+      // A value of a subquery is judged with that.
+      return param->paramkind != PARAM_SUBLINK &&
+             (param->paramkind != PARAM_EXTERN || is_boundless(param->paramtype, -1));
     }
     case T_Const:
       return is_boundless(*reinterpret_cast<const Const*>(node));
+    case T_SubLink: {
+      const auto& search = *static_cast<const Search*>(context);
+      const auto* link = reinterpret_cast<const SubLink*>(node);
+      const auto* sub = reinterpret_cast<const Query*>(link->subselect);
+      return may_raise_walker(link->testexpr, context) ||
+             subquery_may_raise({sub, &search.level}, search.exempt);
+    }
     case T_Aggref:
       if (!is_plain_aggregate(*reinterpret_cast<const Aggref*>(node))) {
         return true;
@@ -277,7 +327,7 @@ bool may_raise_walker(Node* node, void* context) {
       if (is_folded(node)) {
         return is_boundless(exprType(node), exprTypmod(node));
       }
-      if (check_functions_in_node(node, function_may_raise, nullptr)) {
+      if (check_functions_in_node(node, function_may_raise, nullptr) && !is_safe_call(node)) {
         return true;
       }
       break;
@@ -287,17 +337,36 @@ bool may_raise_walker(Node* node, void* context) {
   return expression_tree_walker(node, unprototyped(may_raise_walker), context);
 }
 
-/// Whether a condition is one of a single table, which restricts it before it is joined.
-bool restricts_one_table(Node* conjunct, const Query& query) {
+bool has_outer_join(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  if (IsA(node, JoinExpr) && reinterpret_cast<JoinExpr*>(node)->jointype != JOIN_INNER) {
+    return true;
+  }
+  const bool from = IsA(node, FromExpr) || IsA(node, JoinExpr) || IsA(node, List);
+  return from && expression_tree_walker(node, unprototyped(has_outer_join), context);
+}
+
+/// Whether a condition of the query, which has inner joins alone, is one of a single table, so that
+/// it restricts that before it is joined, whatever the plan.
+bool restricts_one_table(Node* conjunct, const QueryLevel& level) {
+  Index up = 1;
+  for (const QueryLevel* at = level.around; at != nullptr; at = at->around, ++up) {
+    if (contain_vars_of_level(conjunct, static_cast<int>(up))) {
+      return false;
+    }
+  }
   const Bitmapset* tables = pull_varnos_of_level(nullptr, conjunct, 0);
   int table = -1;
-  return bms_get_singleton_member(tables, &table) && table <= list_length(query.rtable) &&
-         rt_fetch(table, query.rtable)->rtekind == RTE_RELATION;
+  return !checkExprHasSubLink(conjunct) && bms_get_singleton_member(tables, &table) &&
+         table <= list_length(level.query->rtable) &&
+         rt_fetch(table, level.query->rtable)->rtekind == RTE_RELATION;
 }
 
 struct ConditionSearch {
-  const QueryLevel* level;
-  const Node* except;
+  Search search;
+  bool outer_joins;
 };
 
 /// Of a FROM clause. Shape: `context` is a ConditionSearch.
@@ -305,7 +374,7 @@ bool conditions_may_raise(Node* node, void* context) {
   if (node == nullptr) {
     return false;
   }
-  const auto& search = *static_cast<const ConditionSearch*>(context);
+  auto& found = *static_cast<ConditionSearch*>(context);
   Node* quals = nullptr;
   if (IsA(node, FromExpr)) {
     quals = reinterpret_cast<FromExpr*>(node)->quals;
@@ -317,12 +386,67 @@ bool conditions_may_raise(Node* node, void* context) {
   ListCell* cell;
   foreach (cell, conjuncts_of(quals)) {
     auto* conjunct = static_cast<Node*>(lfirst(cell));
-    if (conjunct != search.except && !restricts_one_table(conjunct, *search.level->query) &&
-        may_raise(conjunct, *search.level)) {
+    const bool restricts = !found.outer_joins && restricts_one_table(conjunct, found.search.level);
+    if (conjunct != found.search.exempt && !restricts &&
+        may_raise_walker(conjunct, &found.search)) {
       return true;
     }
   }
-  return expression_tree_walker(node, unprototyped(conditions_may_raise), context);
+  // Not the conditions once more, as expressions.
+  List* parts = IsA(node, List)       ? reinterpret_cast<List*>(node)
+                : IsA(node, FromExpr) ? reinterpret_cast<FromExpr*>(node)->fromlist
+                                      : list_make2(reinterpret_cast<JoinExpr*>(node)->larg,
+                                                   reinterpret_cast<JoinExpr*>(node)->rarg);
+  foreach (cell, parts) {
+    if (conditions_may_raise(static_cast<Node*>(lfirst(cell)), context)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The query of a CTE that the planner may inline; null where it runs it apart.
+const Query* inlined_cte(const QueryLevel& level, const RangeTblEntry& entry,
+                         const QueryLevel*& home) {
+  home = level_above(level, entry.ctelevelsup);
+  ListCell* cell;
+  foreach (cell, home == nullptr ? NIL : home->query->cteList) {
+    const auto* cte = static_cast<const CommonTableExpr*>(lfirst(cell));
+    if (strcmp(cte->ctename, entry.ctename) == 0) {
+      const bool apart = cte->ctematerialized == CTEMaterializeAlways || cte->cterecursive ||
+                         (cte->cterefcount > 1 && cte->ctematerialized != CTEMaterializeNever);
+      return apart ? nullptr : reinterpret_cast<const Query*>(cte->ctequery);
+    }
+  }
+  return nullptr;
+}
+
+/// Whether what the planner may make one join of has a condition, or a computed column, that may
+/// raise and is evaluated for other rows where the joins come in another order.
+bool from_may_raise(const QueryLevel& level, const Node* exempt) {
+  check_stack_depth();
+  ListCell* cell;
+  foreach (cell, level.query->rtable) {
+    const auto* entry = static_cast<const RangeTblEntry*>(lfirst(cell));
+    const Query* inside = entry->rtekind == RTE_SUBQUERY ? entry->subquery : nullptr;
+    const QueryLevel* home = &level;
+    if (entry->rtekind == RTE_CTE) {
+      inside = inlined_cte(level, *entry, home);
+    }
+    if (entry->lateral || (inside != nullptr && !is_finished(*inside) &&
+                           subquery_may_raise({inside, home}, exempt))) {
+      return true;
+    }
+  }
+  auto* from = reinterpret_cast<Node*>(level.query->jointree);
+  ConditionSearch search{{level, 0, exempt}, has_outer_join(from, nullptr)};
+  return conditions_may_raise(from, &search);
+}
+
+/// Whether a part calls a function that may raise.
+bool calls_unsafe(Node* node, void* context) {
+  return node != nullptr && (check_functions_in_node(node, function_may_raise, nullptr) ||
+                             expression_tree_walker(node, unprototyped(calls_unsafe), context));
 }
 
 }  // namespace
@@ -337,19 +461,28 @@ bool is_plain_aggregate(const Aggref& call) {
 bool may_raise(Node* part, const QueryLevel& level) { return may_raise_over(part, level, 0); }
 
 bool may_raise_over(Node* part, const QueryLevel& level, int finished) {
-  Search search{level, finished};
+  Search search{level, finished, nullptr};
   return may_raise_walker(part, &search);
 }
 
-bool joins_may_raise(const QueryLevel& level, const Node* except) {
+bool surroundings_may_raise(const QueryLevel& level, const Node* conjunct) {
   for (const QueryLevel* at = &level; at != nullptr; at = at->around) {
-    ConditionSearch search{at, at == &level ? except : nullptr};
-    if (at->query->jointree != nullptr &&
-        conditions_may_raise(reinterpret_cast<Node*>(at->query->jointree), &search)) {
+    if (from_may_raise(*at, conjunct)) {
       return true;
     }
   }
   return false;
+}
+
+bool is_never_true(Node* conjunct) {
+  if (!IsA(conjunct, Const)) {
+    if (!is_folded(conjunct) || calls_unsafe(conjunct, nullptr)) {
+      return false;
+    }
+    conjunct = eval_const_expressions(nullptr, static_cast<Node*>(copyObjectImpl(conjunct)));
+  }
+  const auto* constant = reinterpret_cast<const Const*>(conjunct);
+  return IsA(constant, Const) && (constant->constisnull || !DatumGetBool(constant->constvalue));
 }
 
 List* conjuncts_of(Node* quals) {

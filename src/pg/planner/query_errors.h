@@ -21,19 +21,29 @@ struct QueryLevel {
 /// Runs in: call(); may longjmp, as all of these.
 [[nodiscard]] bool is_plain_aggregate(const Aggref& call);
 
+/// The location of a FuncExpr that we made and that raises nothing, whatever its function may: a
+/// division whose dividend is NULL where the divisor is 0. Nobody else looks at a location below 0.
+inline constexpr int kSafeCallLocation = -2;
+
 /// Whether evaluating `part` (an expression, a List of them or a FROM clause) may raise. Columns
 /// that stand for expressions of subqueries or joins count as these. Numerics are safe where they
-/// have a declared precision. What is not known may raise, subqueries as well.
+/// have a declared precision. Of a subquery in the expression, all that it evaluates counts. What is
+/// not known may raise.
 [[nodiscard]] bool may_raise(Node* part, const QueryLevel& level);
 
 /// The same where range table entry `finished`, which the query need not have yet, hands out
 /// values that raise nothing.
 [[nodiscard]] bool may_raise_over(Node* part, const QueryLevel& level, int finished);
 
-/// Whether a condition of the query or of one around it may raise that PostgreSQL evaluates for
-/// joined rows, so that it depends on the plan for which: one over several tables, or over what is
-/// computed. Shape: `except` is a conjunct of the query's WHERE that does not count.
-[[nodiscard]] bool joins_may_raise(const QueryLevel& level, const Node* except);
+/// Whether something else in the query or in those around it may raise that the planner evaluates
+/// while it joins, so that it depends on the order of joins for which rows: conditions over several
+/// tables, also in subqueries, and what subqueries compute. Conditions of single tables come first
+/// in every plan. Shape: `conjunct` of the query's WHERE is left out.
+[[nodiscard]] bool surroundings_may_raise(const QueryLevel& level, const Node* conjunct);
+
+/// Whether a conjunct of WHERE is false or NULL whatever the rows. The planner then spares the
+/// subqueries beside it, and the user the right to their tables.
+[[nodiscard]] bool is_never_true(Node* conjunct);
 
 /// The conjuncts of a WHERE, which the parser nests.
 [[nodiscard]] List* conjuncts_of(Node* quals);
