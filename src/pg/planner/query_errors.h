@@ -21,7 +21,7 @@ struct QueryLevel {
 /// Runs in: call(); may longjmp, as all of these.
 [[nodiscard]] bool is_plain_aggregate(const Aggref& call);
 
-/// The location of a FuncExpr that we made and that raises nothing, whatever its function may: a
+/// The location of a FuncExpr of ours that raises nothing, whatever its function may: a
 /// division whose dividend is NULL where the divisor is 0. Nobody else looks at a location below 0.
 inline constexpr int kSafeCallLocation = -2;
 
