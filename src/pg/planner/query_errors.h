@@ -26,9 +26,9 @@ struct QueryLevel {
 inline constexpr int kSafeCallLocation = -2;
 
 /// Whether evaluating `part` (an expression, a List of them or a FROM clause) may raise. Columns
-/// that stand for expressions of subqueries or joins count as these. Numerics are safe where they
-/// have a declared precision. Of a subquery in the expression, all that it evaluates counts. What is
-/// not known may raise.
+/// that stand for expressions of subqueries or joins count as these, and of a subquery in the
+/// expression all that it evaluates. Numerics are safe where they have a declared precision. What
+/// is not known may raise.
 [[nodiscard]] bool may_raise(Node* part, const QueryLevel& level);
 
 /// The same where range table entry `finished`, which the query need not have yet, hands out
