@@ -125,6 +125,7 @@ def run_workload(workload, arguments):
     engines = rivals.all_rivals(arguments.directory, workload, arguments.workers)
     names = [engine.name for engine in engines]
     sluice = next(engine for engine in engines if engine.name == "Sluice")
+    tpch.warm_up(sluice.cursor, workload.tables)
     say(f"{'query':<34}" + "".join(f"{name:>12}" for name in names) + "   runs in, rows")
     results = []
     for name, query in {**workload.queries(), **workload.named()}.items():

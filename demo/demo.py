@@ -104,6 +104,7 @@ def main():
     off = tpch.connect(arguments.directory, database, **shared).cursor()
     on = tpch.connect(arguments.directory, database, session_preload_libraries="sluice",
                       **shared).cursor()
+    tpch.warm_up(on, tpch.TABLES)
     say(f"== queries, {arguments.workers} workers and the leader on both sides, median of "
         f"{arguments.runs} warm runs")
     taken, wrong = compare(off, on, arguments)

@@ -100,6 +100,20 @@ def load(directory, sf):
         raise
 
 
+def warm_up(cursor, tables):
+    """Reads the tables through Sluice, twice: the first time brings them into memory, and after a while the server
+    begins to gather the buffers in use in huge pages (docs/decisions/0018), which takes up to 3 s a GB."""
+    say("== warming up: tables into memory, buffers into huge pages")
+    cursor.execute("show sluice.mode")
+    mode = cursor.fetchone()[0]
+    cursor.execute("set sluice.mode = force")
+    for pause in (6, 5):
+        for table in tables:
+            cursor.execute(f"select count(*) from {table}")
+        time.sleep(pause)
+    cursor.execute(f"set sluice.mode = {mode}")
+
+
 def load_table(cursor, generator, sf, table):
     began = time.monotonic()
     with subprocess.Popen([generator, "csv", "-s", str(sf), "--tables", table, "--stdout"],
