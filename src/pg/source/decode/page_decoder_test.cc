@@ -227,6 +227,19 @@ TEST(PageDecoder, TruncatedTuplesAreCorruptAtEveryLength) {
   }
 }
 
+TEST(PageDecoder, TruncatedBytesOfAFixedLengthAreCorrupt) {
+  const AttributeLayout interval{16, 8};
+  TupleBuilder whole({kInt4, interval});
+  whole.add({stored_fixed(1), stored_fixed(std::array<std::uint8_t, 16>{})});
+  const TupleBytes tuple = whole.tuples()[0];
+  for (std::uint32_t length = tuple.length - 16; length < tuple.length; ++length) {
+    TupleBuilder cut(whole.attributes());
+    cut.add_bytes({tuple.data, length});
+    EXPECT_EQ(kind_of_failure(cut, {column(1, PhysicalType::kVarlen)}), base::ErrorKind::kCorrupt)
+        << length;
+  }
+}
+
 TEST(PageDecoder, UnknownToastPointersAreCorrupt) {
   TupleBuilder builder({kVarlena});
   StoredValue pointer = stored_toast_pointer();
@@ -238,7 +251,7 @@ TEST(PageDecoder, UnknownToastPointersAreCorrupt) {
 
 TEST(PageDecoder, ColumnsThatDoNotFitTheirAttributesAreRefused) {
   EXPECT_THROW(PageDecoder({kInt4}, {column(0, PhysicalType::kInt64)}), base::Error);
-  EXPECT_THROW(PageDecoder({kInt4}, {column(0, PhysicalType::kVarlen)}), base::Error);
+  EXPECT_THROW(PageDecoder({{kCStringLength, 1}}, {column(0, PhysicalType::kVarlen)}), base::Error);
   EXPECT_THROW(PageDecoder({kInt4}, {column(1, PhysicalType::kInt32)}), base::Error);
   EXPECT_THROW(
       PageDecoder({kInt4}, {column(0, PhysicalType::kInt32), column(0, PhysicalType::kInt32)}),
@@ -322,7 +335,7 @@ class RandomRelation {
 
   ModelAttribute make_attribute() {
     ModelAttribute attribute;
-    switch (pick(9)) {
+    switch (pick(10)) {
       case 0:
         attribute = {{1, 1}, PhysicalType::kInt8, 0, 0, {}, 0, {}};
         break;
@@ -335,6 +348,12 @@ class RandomRelation {
       case 3:
         attribute = {{8, 8}, PhysicalType::kInt64, 0, 0, {}, 0, {}};
         break;
+      case 9: {  // bytes of a fixed length, handed on as they are
+        const auto length = std::array<std::int16_t, 5>{4, 6, 12, 16, 64}[pick(5)];
+        const auto alignment = static_cast<std::uint8_t>(1U << pick(4));
+        attribute = {{length, alignment}, PhysicalType::kVarlen, 0, 0, {}, 0, {}};
+        break;
+      }
       case 8:
         attribute = {kUuid, PhysicalType::kInt128, 0, 0, {}, 0, {}};
         break;
@@ -388,6 +407,14 @@ class RandomRelation {
           static_cast<Int128>((static_cast<base::UInt128>(random_()) << 63 | random_()) %
                               static_cast<base::UInt128>(bound));
       return make_varlena(numeric_payload(value.integer, attribute.scale, percent(10)), value);
+    }
+    if (attribute.type == PhysicalType::kVarlen && attribute.layout.length > 0) {
+      for (int i = 0; i < attribute.layout.length; ++i) {
+        value.text.push_back(static_cast<char>(random_()));
+      }
+      StoredValue stored;
+      stored.bytes = bytes_of(value.text);
+      return stored;
     }
     if (attribute.type == PhysicalType::kVarlen) {
       const std::uint32_t size = pick(10) == 0 ? pick(400) : pick(20);
