@@ -107,7 +107,9 @@ def warm_up(cursor, tables):
     cursor.execute("show sluice.mode")
     mode = cursor.fetchone()[0]
     cursor.execute("set sluice.mode = force")
-    for pause in (6, 5):
+    cursor.execute("select sum(pg_table_size(name::regclass)) / 1e9 from unnest(%s) name", (list(tables),))
+    gigabytes = float(cursor.fetchone()[0])
+    for pause in (6, 3 + 4 * gigabytes):
         for table in tables:
             cursor.execute(f"select count(*) from {table}")
         time.sleep(pause)
