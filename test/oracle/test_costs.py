@@ -50,3 +50,13 @@ def test_few_lookups_stay_with_postgresql(session):
     assert "Index Scan using facts_member_idx" in plan or "Bitmap Index Scan on facts_member_idx" in plan, plan
     _, taken = plan_of(session, query, "auto")
     assert "Custom Scan (Sluice)" not in taken, taken
+
+
+def test_lookups_that_end_at_the_first_match(session):
+    """EXISTS reads about one fact of a member, not all 49."""
+    query = ("select count(*) from groups join members on group_id = groups.id where name = 'group 3' "
+             "and exists (select from facts where member = members.id and filler <> 'none')")
+    _, plan = plan_of(session, query, "off")
+    assert "Nested Loop Semi Join" in plan and "Index Scan using facts_member_idx" in plan, plan
+    _, taken = plan_of(session, query, "auto")
+    assert "Custom Scan (Sluice)" not in taken, taken
