@@ -24,7 +24,8 @@ enum class TypeKind : std::uint8_t {
   kBytea = 12,
   kUuid = 13,    // vector::integer_of_uuid()
   kHandle = 14,  // 32 bits without an order: oid, enums
-  kOpaque = 15,  // a varlena's bytes, of which nothing is known: only PostgreSQL compares them
+  kOpaque = 15,  // bytes of which nothing is known, a varlena's body or a value of a fixed length:
+                 // only PostgreSQL compares them
 };
 inline constexpr TypeKind kTypeKindLast = TypeKind::kOpaque;
 

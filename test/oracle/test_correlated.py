@@ -25,6 +25,7 @@ insert into small select g, 'n' || g from generate_series(1, 12) g;
 create table stamps (d timestamp);
 insert into stamps select timestamp '2024-01-01' + g * interval '1 day' from generate_series(1, 400) g;
 create view seen as select id, k, x, n from o where n < 5;
+create view picked as select id, x from o where x < (select avg(y) from i where i.k = o.k);
 create view guarded with (security_barrier) as select id, k, x, n from o where n < 5;
 analyze o, i, small, stamps
 """
@@ -64,6 +65,7 @@ PULLED_UP = {
     "subquery around": "select s.id from (select id, x, k from o where n < 5) s "
                        "where s.x < (select avg(y) from i where i.k = s.k)",
     "view around": "select id from seen where x < (select avg(y) from i where i.k = seen.k)",
+    "inside a view": "select count(*), sum(x) from picked where id > 10",
     "guarded view around": "select id from guarded g where x < (select avg(y) from i where i.k = g.k)",
     "one inner column for two": "select id from o where x < (select avg(y) from i where i.k = o.k and i.k = o.k8)",
     "blank-padded key": "select id from o where n < (select avg(n) from i where i.c = o.c)",

@@ -28,7 +28,8 @@ using Stage = std::uint8_t;
 /// One wanted column.
 /// Shape: `attribute` counts from 0 and is unique among the columns. A fixed-width attribute's
 ///        length is the width of `type`, which for kInt128 without precision holds a uuid; decimals
-///        (precision > 0; kInt64 up to 18 digits, else kInt128) and kVarlen are varlenas.
+///        (precision > 0; kInt64 up to 18 digits, else kInt128) are varlenas. kVarlen is the body
+///        of a varlena, or all bytes of a fixed-width attribute, as they are.
 struct ColumnTarget {
   std::uint16_t attribute = 0;
   vector::PhysicalType type = vector::PhysicalType::kInt32;
