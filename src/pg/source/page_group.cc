@@ -1,6 +1,7 @@
 #include "pg/source/page_group.h"
 
 #include <algorithm>
+#include <bit>
 #include <span>
 
 #include "pg/pool/pool_sweep.h"
@@ -229,9 +230,19 @@ Buffer read_block(PageGroupReader& reader, BlockNumber block) {
   return reader.last_buffer;
 }
 
+/// How many blocks a seat claims at a time: more than PostgreSQL's, since a chunk's end costs what
+/// was asked for ahead.
+/// Source: docs/decisions/0031-scans-in-larger-chunks.md
+std::uint32_t chunk_blocks(BlockNumber blocks) {
+  constexpr BlockNumber kChunks = 256;
+  constexpr BlockNumber kChunkBlocksMax = 1024;
+  return std::bit_floor(std::clamp<BlockNumber>(blocks / kChunks, 1, kChunkBlocksMax));
+}
+
 BlockNumber next_block(PageGroupReader& reader) {
   if (!reader.started) {
     table_block_parallelscan_startblock_init(reader.relation, &reader.worker, reader.share);
+    reader.worker.phsw_chunk_size = chunk_blocks(reader.share->phs_nblocks);
     reader.started = true;
   }
   return table_block_parallelscan_nextpage(reader.relation, &reader.worker, reader.share);
