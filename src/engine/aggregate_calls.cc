@@ -39,6 +39,7 @@ class CountState final : public AggregateState {
   ColumnView values(std::uint32_t first) noexcept override {
     return {PhysicalType::kInt64, false, counts_.data() + first, nullptr};
   }
+  void clear_states() noexcept override { counts_.clear(); }
 
  private:
   BudgetedArray<std::int64_t> counts_;
@@ -125,6 +126,7 @@ class FoldState final : public AggregateState {
   ColumnView values(std::uint32_t first) noexcept override {
     return {physical_of<State>(), fold_.holds_nan, states_.data() + first, nullptr};
   }
+  void clear_states() noexcept override { states_.clear(); }
 
  private:
   template <bool kNan, bool kDense>

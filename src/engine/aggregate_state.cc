@@ -17,6 +17,13 @@ void AggregateState::grow_presence(std::uint32_t groups) {
   }
 }
 
+void AggregateState::clear() noexcept {
+  groups_ = 0;
+  settled_groups_ = 0;
+  present_.clear();
+  clear_states();
+}
+
 void AggregateState::track_presence() {
   tracks_presence_ = true;
   present_.grow(settled_groups_, 1);

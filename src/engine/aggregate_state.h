@@ -45,9 +45,11 @@ class AggregateState {
 
   /// New groups have seen no row.
   virtual void grow(std::uint32_t groups) = 0;
+  /// Forgets all groups.
+  void clear() noexcept;
   /// Takes rows of `column`; null for count(*).
   void update(const vector::ColumnView* column, const RowsByGroup& rows, Scratch& scratch);
-  /// Checks that every state is a valid result. After the last update().
+  /// Checks that every state is a valid result. Before view().
   virtual void finish() {}
   /// The states of `count` groups from `first`, a multiple of 64, on. Valid until the next call.
   [[nodiscard]] vector::ColumnView view(std::uint32_t first, std::uint32_t count) noexcept;
@@ -59,6 +61,7 @@ class AggregateState {
   virtual void fold_run(const vector::ColumnView& column, const GroupRun& run) = 0;
   virtual void fold_rows(const vector::ColumnView& column, const RowsByGroup& rows) = 0;
   [[nodiscard]] virtual vector::ColumnView values(std::uint32_t first) noexcept = 0;
+  virtual void clear_states() noexcept = 0;
   /// To be called by grow().
   void grow_presence(std::uint32_t groups);
   [[nodiscard]] std::uint32_t groups() const noexcept { return groups_; }

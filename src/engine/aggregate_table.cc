@@ -30,6 +30,9 @@ AggregateTable::AggregateTable(const plan::AggregateSpec& spec,
   const bool grouped = !spec.group_keys.empty();
   if (grouped) {
     keys_.emplace(spec.group_keys, input, budget);
+    for (std::size_t k = 0; k < spec.group_keys.size(); ++k) {
+      key_columns_.emplace_back(keys_->keys().layout().field(k).type, arena_);
+    }
   }
   for (const plan::AggregateCall& call : spec.calls) {
     const plan::DataType type =
@@ -44,9 +47,13 @@ void AggregateTable::consume(const Batch& batch) {
     return;
   }
   const RowsByGroup rows = divide(batch);
+  update(batch, rows, groups());
+}
+
+void AggregateTable::update(const Batch& batch, const RowsByGroup& rows, std::uint32_t groups) {
   for (std::size_t i = 0; i < states_.size(); ++i) {
     const plan::AggregateCall& call = spec_.calls[i];
-    states_[i]->grow(groups());
+    states_[i]->grow(groups);
     states_[i]->update(reads_column(call, spec_.phase) ? &batch.column(call.column) : nullptr, rows,
                        scratch_->state);
   }
@@ -95,11 +102,31 @@ void AggregateTable::finish() {
   for (const std::unique_ptr<AggregateState>& state : states_) {
     state->finish();
   }
-  if (keys_.has_value()) {
-    for (std::size_t k = 0; k < spec_.group_keys.size(); ++k) {
-      key_columns_.emplace_back(keys_->keys().layout().field(k).type, arena_);
-    }
+}
+
+void AggregateTable::clear() noexcept {
+  keys_->clear();
+  for (const std::unique_ptr<AggregateState>& state : states_) {
+    state->clear();
   }
+}
+
+Batch AggregateTable::states_of(const Batch& batch) {
+  // A row's group has the row's number, so that keys and states are columns of the same rows.
+  const RowIndex* rows = counted_rows(batch);
+  std::copy_n(rows, batch.count(), scratch_->groups);
+  for (const std::unique_ptr<AggregateState>& state : states_) {
+    state->clear();
+  }
+  update(batch, {{}, rows, scratch_->groups, batch.count()}, batch.rows());
+  finish();
+  for (std::size_t k = 0; k < spec_.group_keys.size(); ++k) {
+    views_[k] = batch.column(spec_.group_keys[k]);
+  }
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    views_[spec_.group_keys.size() + i] = states_[i]->view(0, batch.rows());
+  }
+  return {views_, batch.rows(), batch.selection(), batch.count()};
 }
 
 Batch AggregateTable::read(std::uint32_t first) {

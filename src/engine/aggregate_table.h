@@ -26,12 +26,18 @@ class AggregateTable {
                  base::MemoryBudget& budget);
 
   void consume(const vector::Batch& batch);
+  /// The states of each row by itself, as if it were the only one of its group. Valid as long as
+  /// `batch`, until the next call. Shape: with keys; after clear(), and clear() comes after it.
+  [[nodiscard]] vector::Batch states_of(const vector::Batch& batch);
+  /// Checks all states. Before read().
   void finish();
+  /// Forgets all groups and keeps most of their memory. Shape: with keys.
+  void clear() noexcept;
   [[nodiscard]] std::uint32_t groups() const noexcept {
     return keys_.has_value() ? keys_->groups() : 1;
   }
   /// The groups from `first`, a multiple of kBatchRowsMax, on; the keys, then the states.
-  /// Valid until the next call. After finish().
+  /// Valid until the next call.
   [[nodiscard]] vector::Batch read(std::uint32_t first);
 
  private:
@@ -43,6 +49,7 @@ class AggregateTable {
     AggregateState::Scratch state;
   };
   [[nodiscard]] RowsByGroup divide(const vector::Batch& batch);
+  void update(const vector::Batch& batch, const RowsByGroup& rows, std::uint32_t groups);
   [[nodiscard]] RowsByGroup sort_into_runs(const vector::Batch& batch) noexcept;
 
   const plan::AggregateSpec spec_;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "engine/partial_aggregate.h"
 #include "engine/test_rows.h"
 
 namespace sluice::engine {
@@ -169,9 +170,30 @@ Rows run_aggregate(const plan::AggregateSpec& spec, const Types& types, const Ro
   return result;
 }
 
+/// Some of a table's groups are handed out early, or some rows pass.
+constexpr PartialTableLimit::Sizes kTinyTable = {2, 32, 700};
+
+/// States of the groups, by an operator where there are keys.
+Rows run_partial(const plan::AggregateSpec& spec, const Types& types, const Rows& rows,
+                 RandomRows& random, const PartialTableLimit::Sizes& sizes) {
+  if (spec.group_keys.empty()) {
+    return run_aggregate(spec, types, rows, random);
+  }
+  base::MemoryBudget budget(kBudgetBytes);
+  NodeCounters counters;
+  Rows states;
+  {
+    PartialAggregateOperator partial(spec, types, budget, counters, sizes);
+    states = run_operator(partial, types, rows, random);
+  }
+  EXPECT_EQ(budget.used_bytes(), 0U);
+  EXPECT_EQ(counters.rows, states.size());
+  return states;
+}
+
 /// Partial aggregates over parts of the rows, and the final one over their states.
 Rows run_two_phases(plan::AggregateSpec spec, const Types& types, const Rows& rows,
-                    RandomRows& random) {
+                    RandomRows& random, const PartialTableLimit::Sizes& sizes) {
   spec.phase = AggregatePhase::kPartial;
   const Types states = output_types(spec, types);
   Rows partial;
@@ -180,7 +202,7 @@ Rows run_two_phases(plan::AggregateSpec spec, const Types& types, const Rows& ro
     const auto begin = static_cast<std::ptrdiff_t>(rows.size() * part / parts);
     const auto end = static_cast<std::ptrdiff_t>(rows.size() * (part + 1) / parts);
     const Rows some(rows.begin() + begin, rows.begin() + end);
-    for (Row& row : run_aggregate(spec, types, some, random)) {
+    for (Row& row : run_partial(spec, types, some, random, sizes)) {
       partial.push_back(std::move(row));
     }
   }
@@ -200,7 +222,9 @@ void expect_aggregate(const plan::AggregateSpec& spec, const Types& types, const
   const Types output = output_types(spec, types);
   const auto expected = sorted_texts(output, reference_aggregate(spec, types, rows));
   EXPECT_EQ(sorted_texts(output, run_aggregate(spec, types, rows, random)), expected);
-  EXPECT_EQ(sorted_texts(output, run_two_phases(spec, types, rows, random)), expected);
+  for (const PartialTableLimit::Sizes& sizes : {PartialTableLimit::Sizes(), kTinyTable}) {
+    EXPECT_EQ(sorted_texts(output, run_two_phases(spec, types, rows, random, sizes)), expected);
+  }
 }
 
 TEST(Aggregate, PlainAgreesWithReferenceForEveryFunctionAndType) {
@@ -225,11 +249,12 @@ TEST(Aggregate, TotalsOfPartsAreSumsAndACountOfNothingIsZero) {
   const Types output = output_types(grouped, {type, type});
   const auto expected = sorted_texts(output, {{of(1), of(4), of(4)}, {of(2), of(0), null_value()}});
   EXPECT_EQ(sorted_texts(output, run_aggregate(grouped, {type, type}, rows, random)), expected);
-  EXPECT_EQ(sorted_texts(output, run_two_phases(grouped, {type, type}, rows, random)), expected);
+  EXPECT_EQ(sorted_texts(output, run_two_phases(grouped, {type, type}, rows, random, kTinyTable)),
+            expected);
   const plan::AggregateSpec plain{AggregatePhase::kSingle, {}, calls};
   const auto empty = sorted_texts({type, type}, {{of(0), null_value()}});
   EXPECT_EQ(sorted_texts({type, type}, run_aggregate(plain, {type, type}, {}, random)), empty);
-  EXPECT_EQ(sorted_texts({type, type}, run_two_phases(plain, {type, type}, {}, random)), empty);
+  EXPECT_EQ(sorted_texts({type, type}, run_two_phases(plain, {type, type}, {}, random, {})), empty);
 }
 
 TEST(Aggregate, PlainWithoutRowsIsOneRow) {

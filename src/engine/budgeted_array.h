@@ -49,6 +49,8 @@ class BudgetedArray {
   [[nodiscard]] const T* data() const noexcept { return reinterpret_cast<const T*>(bytes_.data()); }
   [[nodiscard]] T& operator[](std::size_t i) noexcept { return data()[i]; }
   [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return data()[i]; }
+  /// Forgets the elements and keeps their memory.
+  void clear() noexcept { size_ = 0; }
   /// Appends copies of `value` until there are `size` elements; never shrinks.
   void grow(std::size_t size, const T& value) {
     if (size <= size_) {

@@ -10,6 +10,13 @@ namespace {
 
 using plan::PlanNode;
 
+/// Whether all of the node's input comes before its first row.
+bool is_blocking(const PlanNode& node) {
+  const auto* aggregate = node.as<plan::AggregateSpec>();
+  return node.as<plan::TopKSpec>() != nullptr ||
+         (aggregate != nullptr && !plan::is_streaming(*aggregate));
+}
+
 class Builder {
  public:
   FragmentSpec build(const PlanNode& root) {
@@ -33,7 +40,7 @@ class Builder {
     }
     SLUICE_CHECK(node.inputs.size() == 1, "plan node without its input");
     PipelineSpec input = open(node.inputs[0]);
-    if (node.as<plan::AggregateSpec>() != nullptr || node.as<plan::TopKSpec>() != nullptr) {
+    if (is_blocking(node)) {
       emit(std::move(input), &node);
       return leaf(node);
     }

@@ -10,7 +10,8 @@ namespace sluice::engine {
 
 /// Shape:
 ///   source     a scan, an exchange (read as consumer), or an aggregate or top-K (its results)
-///   operators  from the source upward: filter, project, limit, join (probed)
+///   operators  from the source upward: filter, project, limit, join (probed), partial aggregate
+///              with keys
 ///   sink       a join (built), aggregate or top-K; null: the fragment's output
 ///   guards     joins whose probe side this pipeline lies in, sink included: it never begins once
 ///              the build side of one of them turned out empty

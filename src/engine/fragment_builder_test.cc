@@ -71,6 +71,26 @@ TEST(FragmentBuilder, AnExchangeIsALeafAndItsInputAnotherFragment) {
   EXPECT_EQ(fragment.exchanges, std::vector<const PlanNode*>{&root.inputs[0]});
 }
 
+TEST(FragmentBuilder, APartialAggregateWithKeysStreamsAndOtherAggregatesEndAPipeline) {
+  for (const auto phase : {plan::AggregatePhase::kPartial, plan::AggregatePhase::kFinal}) {
+    for (const bool keys : {false, true}) {
+      plan::AggregateSpec spec;
+      spec.phase = phase;
+      if (keys) {
+        spec.group_keys = {0};
+      }
+      PlanNode root;
+      root.spec = spec;
+      root.inputs.push_back(scan());
+      const FragmentSpec fragment = build_fragment(root);
+      const bool streams = keys && phase == plan::AggregatePhase::kPartial;
+      ASSERT_EQ(fragment.pipelines.size(), streams ? 1U : 2U);
+      EXPECT_EQ(fragment.pipelines[0].operators.size(), streams ? 1U : 0U);
+      EXPECT_EQ(fragment.pipelines[0].sink, streams ? nullptr : &root);
+    }
+  }
+}
+
 TEST(FragmentBuilder, AJoinWithoutItsInputsIsRefused) {
   PlanNode root = join(scan(), scan());
   root.inputs.pop_back();

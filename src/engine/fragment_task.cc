@@ -7,6 +7,7 @@
 #include "engine/aggregate.h"
 #include "engine/exchange_source.h"
 #include "engine/hash_join.h"
+#include "engine/partial_aggregate.h"
 #include "engine/stream_operators.h"
 #include "engine/top_k.h"
 #include "plan/runtime_filter.h"
@@ -192,6 +193,10 @@ std::unique_ptr<Operator> FragmentTask::make_operator(const PlanNode& node) {
                                                passing_budget(), counters(node));
   }
   ++counters(node).starts;
+  if (const auto* aggregate = node.as<plan::AggregateSpec>()) {
+    return std::make_unique<PartialAggregateOperator>(*aggregate, input, operator_budget(node),
+                                                      counters(node));
+  }
   base::MemoryBudget& passing = budget(node, kPassingMemoryBytesMax);
   if (const auto* filter = node.as<plan::FilterSpec>()) {
     return std::make_unique<FilterOperator>(*filter, input, passing, counters(node));

@@ -53,6 +53,12 @@ GroupTable::GroupTable(const std::vector<std::uint32_t>& key_columns,
       cache_(key_types_, arena_),
       key_views_(key_columns.size()) {}
 
+void GroupTable::clear() noexcept {
+  store_.clear();
+  index_.directory().clear();
+  cache_.clear();
+}
+
 void GroupTable::assign(const Batch& batch, std::uint32_t* groups) {
   if (!cache_.enabled()) {
     look_up(batch);

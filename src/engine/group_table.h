@@ -22,6 +22,8 @@ class GroupTable {
              const std::vector<plan::DataType>& input, base::MemoryBudget& budget);
 
   [[nodiscard]] std::uint32_t groups() const noexcept { return store_.rows(); }
+  /// Forgets all groups and keeps most of their memory.
+  void clear() noexcept;
   /// Writes the group of each counted row.
   void assign(const vector::Batch& batch, std::uint32_t* groups);
   /// Row g + 1 is the key of group g.

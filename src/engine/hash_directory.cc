@@ -66,6 +66,13 @@ void HashDirectory::open_for(std::size_t rows) {
   base::throw_abandon("out of work_mem");
 }
 
+void HashDirectory::clear() noexcept {
+  if (slots_ != nullptr) {
+    std::memset(slots_, 0, slot_count_ * sizeof(std::uint64_t));
+  }
+  entries_ = 0;
+}
+
 void HashDirectory::make_room() {
   if (2 * (entries_ + 1) <= slot_count_) {
     return;

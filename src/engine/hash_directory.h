@@ -28,6 +28,8 @@ class HashDirectory {
 
   /// Room for exactly `rows` entries, at half load, or denser where the budget does not allow it.
   void open_for(std::size_t rows);
+  /// Forgets all entries and keeps their room.
+  void clear() noexcept;
   /// Makes sure that one more entry fits; entries may move.
   void make_room();
 

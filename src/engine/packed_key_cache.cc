@@ -60,6 +60,10 @@ PackedKeyCache::PackedKeyCache(const std::vector<PhysicalType>& key_types, base:
   enabled_ = bits <= 64;
 }
 
+void PackedKeyCache::clear() noexcept {
+  std::memset(scratch_->cached_groups, 0, sizeof scratch_->cached_groups);
+}
+
 void PackedKeyCache::plan_fields(const Batch& batch,
                                  const std::vector<std::uint32_t>& key_columns) {
   std::uint32_t bits = 0;

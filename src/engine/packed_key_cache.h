@@ -19,6 +19,9 @@ class PackedKeyCache {
 
   [[nodiscard]] bool enabled() const noexcept { return enabled_; }
 
+  /// Forgets all groups.
+  void clear() noexcept;
+
   /// Writes groups[i] of the i-th counted row where the cache knows it, and the indexes i of the
   /// other rows to `misses`; returns how many those are.
   [[nodiscard]] std::uint32_t find(const vector::Batch& batch,

@@ -235,6 +235,11 @@ void RowStore::make_none_null() noexcept {
   }
 }
 
+void RowStore::clear() noexcept {
+  rows_ = 0;
+  heap_->reset();
+}
+
 void RowStore::shrink() noexcept {
   bytes_.shrink((std::size_t{rows_} + 1) * layout_.stride_bytes());
 }

@@ -109,6 +109,8 @@ class RowStore {
 
   /// Makes row 0 a row of NULLs, so that "none" can be loaded like any other.
   void make_none_null() noexcept;
+  /// Forgets all rows and keeps the memory of their fixed parts.
+  void clear() noexcept;
   /// Gives back memory that is reserved for more rows.
   void shrink() noexcept;
 

@@ -79,4 +79,10 @@ ColumnView StringExtreme::values(std::uint32_t first) noexcept {
   return {vector::PhysicalType::kVarlen, false, values_.data() + first, nullptr};
 }
 
+void StringExtreme::clear_states() noexcept {
+  values_.clear();
+  buffers_.clear();
+  arena_.reset();
+}
+
 }  // namespace sluice::engine

@@ -23,6 +23,7 @@ class StringExtreme final : public AggregateState {
   void fold_run(const vector::ColumnView& column, const GroupRun& run) override;
   void fold_rows(const vector::ColumnView& column, const RowsByGroup& rows) override;
   [[nodiscard]] vector::ColumnView values(std::uint32_t first) noexcept override;
+  void clear_states() noexcept override;
 
  private:
   struct Buffer {

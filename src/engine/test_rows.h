@@ -224,6 +224,26 @@ inline Rows drain(Source& source) {
   return rows;
 }
 
+/// All that a streaming operator makes of the rows.
+inline Rows run_operator(Operator& stage, const Types& types, const Rows& rows,
+                         RandomRows& random) {
+  Rows result;
+  vector::Batch out;
+  for_batches(types, rows, random, [&](const vector::Batch& batch) {
+    OperatorState state;
+    do {
+      state = stage.process(batch, out);
+      read_batch(out, result);
+    } while (state == OperatorState::kHaveMore);
+  });
+  OperatorState state;
+  do {
+    state = stage.flush(out);
+    read_batch(out, result);
+  } while (state == OperatorState::kHaveMore);
+  return result;
+}
+
 inline std::vector<std::string> sorted_texts(const Types& types, const Rows& rows) {
   std::vector<std::string> result;
   for (const Row& row : rows) {

@@ -122,7 +122,8 @@ struct AggregateCall {
 };
 
 /// Output: the group keys in order, then one column a call. Without keys exactly one row comes out
-/// of kSingle and kFinal, and one a seat out of kPartial. NULL keys form one group.
+/// of kSingle and kFinal, and one a seat out of kPartial; with keys kPartial may hand out several
+/// states of a group. NULL keys form one group.
 struct AggregateSpec {
   AggregatePhase phase = AggregatePhase::kSingle;
   std::vector<std::uint32_t> group_keys;
@@ -130,6 +131,11 @@ struct AggregateSpec {
 
   friend bool operator==(const AggregateSpec&, const AggregateSpec&) = default;
 };
+
+/// Whether states are handed out while rows still come.
+[[nodiscard]] inline bool is_streaming(const AggregateSpec& aggregate) noexcept {
+  return aggregate.phase == AggregatePhase::kPartial && !aggregate.group_keys.empty();
+}
 
 struct SortKey {
   std::uint32_t column = 0;

@@ -29,17 +29,24 @@ double row_bytes(const plan::PlanNode& node) noexcept {
   return bytes;
 }
 
+/// Whether each seat has the groups of its own partition.
+bool has_own_groups(const plan::PlanNode& node, const plan::AggregateSpec& aggregate) noexcept {
+  const auto* exchange = node.inputs[0].as<plan::ExchangeSpec>();
+  return aggregate.phase == plan::AggregatePhase::kSingle ||
+         (exchange != nullptr && exchange->kind == plan::ExchangeKind::kRedistribute);
+}
+
 /// A node's table: a join's build side, which every seat holds a part of or, broadcast, a copy of;
-/// an aggregate's groups. A broadcast's estimate counts all copies, so that both come down to a
-/// share.
+/// an aggregate's groups, unless it hands them out where they become many. A broadcast's estimate
+/// counts all copies, so that both come down to a share.
 double table_bytes(const plan::PlanNode& node, int seats) noexcept {
   if (node.as<plan::HashJoinSpec>() != nullptr) {
     const plan::PlanNode& build = node.inputs[1];
     return build.rows_estimated / seats * row_bytes(build);
   }
-  if (const auto* aggregate = node.as<plan::AggregateSpec>()) {
-    const bool shared = aggregate->phase == plan::AggregatePhase::kSingle;
-    return node.rows_estimated / (shared ? seats : 1) * row_bytes(node);
+  const auto* aggregate = node.as<plan::AggregateSpec>();
+  if (aggregate != nullptr && !plan::is_streaming(*aggregate)) {
+    return node.rows_estimated / (has_own_groups(node, *aggregate) ? seats : 1) * row_bytes(node);
   }
   return 0;
 }
