@@ -60,3 +60,14 @@ def test_lookups_that_end_at_the_first_match(session):
     assert "Nested Loop Semi Join" in plan and "Index Scan using facts_member_idx" in plan, plan
     _, taken = plan_of(session, query, "auto")
     assert "Custom Scan (Sluice)" not in taken, taken
+
+
+@pytest.mark.parametrize("query, workers", [
+    ("select count(value) from facts", False),
+    ("select count(*) from facts a join facts b on a.value = b.value join facts c on b.value = c.value", True)])
+def test_workers_are_asked_for_where_they_save_more_than_their_start(session, query, workers):
+    session.execute("set sluice.mode = auto; set sluice.workers = 1; set max_parallel_workers_per_gather = 1")
+    plan = "\n".join(line for (line,) in session.execute("explain " + query).fetchall())
+    session.execute("set max_parallel_workers_per_gather = 0")
+    assert "Custom Scan (Sluice)" in plan, plan
+    assert ("Workers Planned: 1" in plan) == workers, plan

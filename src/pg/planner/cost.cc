@@ -18,6 +18,7 @@ constexpr double kAggregateFactor = 0.25;
 constexpr double kSortFactor = 0.4;
 constexpr double kWorkerShare = 0.85;  // what a further seat adds to the first one's speed
 constexpr double kLeaderAloneStartup = 20;
+constexpr double kLaunchFactor = 1.5;        // of parallel_setup_cost
 constexpr double kExchangedRowFactor = 0.2;  // of cpu_tuple_cost, per row through a stream
 constexpr double kReturnedRowFactor = 0.5;   // of cpu_tuple_cost, per row into a slot
 
@@ -88,6 +89,8 @@ Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec,
   const double total = startup + work + output;
   return {traits.root_streams ? startup + work / 2 : startup + work, total};
 }
+
+double least_saving_by_workers() noexcept { return kLaunchFactor * parallel_setup_cost; }
 
 Costs with_child(const Plan* node, const Costs& before, const Costs& now,
                  double child_rows) noexcept {

@@ -37,6 +37,11 @@ struct RunTraits {
 [[nodiscard]] Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec,
                                    const RunTraits& traits) noexcept;
 
+/// What workers have to save to be asked for, beyond parallel_setup_cost: their start and end take
+/// longer than that says, for PostgreSQL's workers as well, so that comparisons with its parallel
+/// plans leave it out.
+[[nodiscard]] double least_saving_by_workers() noexcept;
+
 /// Of a node whose child costs `now` instead of `before`. Shape: one child, or the sum of several.
 [[nodiscard]] Costs with_child(const Plan* node, const Costs& before, const Costs& now,
                                double child_rows) noexcept;

@@ -156,7 +156,7 @@ Choice choose_run(const Plan* replaced, const plan::PlanNode& root, const Loweri
     plan::PlanSpec alone = spec_of(root, lowering, 0);
     const Costs costs =
         estimate_costs(replaced, alone, {0, lowering.root_streams, lowering.toast_pages});
-    if (costs.total < choice.costs.total) {
+    if (costs.total < choice.costs.total + least_saving_by_workers()) {
       choice = {std::move(alone), costs, 0};
     }
   }
