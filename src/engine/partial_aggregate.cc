@@ -79,7 +79,8 @@ OperatorState PartialAggregateOperator::hand_out(Batch& out) {
 }
 
 void PartialAggregateOperator::begin_again() {
-  if (is_short_of_memory()) {
+  const bool oversized = table_->groups() > 2 * limit_.groups() && next_mode_ == Mode::kCollecting;
+  if (is_short_of_memory() || oversized) {
     table_.reset();
     table_ = std::make_unique<AggregateTable>(spec_, input_, budget_);
   } else {

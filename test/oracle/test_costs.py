@@ -68,6 +68,6 @@ def test_lookups_that_end_at_the_first_match(session):
 def test_workers_are_asked_for_where_they_save_more_than_their_start(session, query, workers):
     session.execute("set sluice.mode = auto; set sluice.workers = 1; set max_parallel_workers_per_gather = 1")
     plan = "\n".join(line for (line,) in session.execute("explain " + query).fetchall())
-    session.execute("set max_parallel_workers_per_gather = 0")
+    session.execute("set max_parallel_workers_per_gather = 0; reset sluice.mode; reset sluice.workers")
     assert "Custom Scan (Sluice)" in plan, plan
     assert ("Workers Planned: 1" in plan) == workers, plan

@@ -38,8 +38,9 @@ struct RunTraits {
                                    const RunTraits& traits) noexcept;
 
 /// What workers have to save to be asked for, beyond parallel_setup_cost: their start and end take
-/// longer than that says, for PostgreSQL's workers as well, so that comparisons with its parallel
-/// plans leave it out.
+/// longer than that says.
+/// Units: PostgreSQL's cost units.
+/// Source: docs/decisions/0033-workers-that-are-worth-their-start.md
 [[nodiscard]] double least_saving_by_workers() noexcept;
 
 /// Of a node whose child costs `now` instead of `before`. Shape: one child, or the sum of several.

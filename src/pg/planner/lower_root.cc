@@ -144,6 +144,12 @@ struct Choice {
   int workers = 0;
 };
 
+bool fits_memory(const plan::PlanSpec& spec, int seats) {
+  return largest_table_bytes(spec, seats) <= static_cast<double>(operator_memory_bytes());
+}
+
+/// The costs are those of the cheaper way, for comparisons with PostgreSQL's plans, which leave the
+/// true price of workers out as well.
 Choice choose_run(const Plan* replaced, const plan::PlanNode& root, const Lowering& lowering,
                   const RunLimits& limits) {
   const int workers = workers_for(lowering, limits);
@@ -156,8 +162,14 @@ Choice choose_run(const Plan* replaced, const plan::PlanNode& root, const Loweri
     plan::PlanSpec alone = spec_of(root, lowering, 0);
     const Costs costs =
         estimate_costs(replaced, alone, {0, lowering.root_streams, lowering.toast_pages});
-    if (costs.total < choice.costs.total + least_saving_by_workers()) {
-      choice = {std::move(alone), costs, 0};
+    const bool saves_enough =
+        choice.costs.total + least_saving_by_workers() < costs.total || !fits_memory(alone, 1);
+    if (costs.total < choice.costs.total) {
+      choice.costs = costs;
+    }
+    if (!saves_enough) {
+      choice.spec = std::move(alone);
+      choice.workers = 0;
     }
   }
   return choice;
@@ -170,8 +182,8 @@ void check_memory(const Choice& choice, const Lowering& lowering, const RunLimit
     return;
   }
   const int seats = lowering.root_streams ? std::max(choice.workers, 1) : choice.workers + 1;
-  const double bytes = largest_table_bytes(choice.spec, seats);
-  if (bytes > static_cast<double>(operator_memory_bytes())) {
+  if (!fits_memory(choice.spec, seats)) {
+    const double bytes = largest_table_bytes(choice.spec, seats);
     decline(Reason::kMemory, "a hash table of about " +
                                  std::to_string(static_cast<std::uint64_t>(bytes / 1024)) +
                                  " kB is more than work_mem x hash_mem_multiplier");

@@ -230,8 +230,8 @@ Buffer read_block(PageGroupReader& reader, BlockNumber block) {
   return reader.last_buffer;
 }
 
-/// How many blocks a seat claims at a time: more than PostgreSQL's, since a chunk's end costs what
-/// was asked for ahead.
+/// How many blocks a seat claims at a time, at least: more than PostgreSQL of most tables, since a
+/// chunk's end costs what was asked for ahead.
 /// Source: docs/decisions/0031-scans-in-larger-chunks.md
 std::uint32_t chunk_blocks(BlockNumber blocks) {
   constexpr BlockNumber kChunks = 256;
@@ -242,7 +242,8 @@ std::uint32_t chunk_blocks(BlockNumber blocks) {
 BlockNumber next_block(PageGroupReader& reader) {
   if (!reader.started) {
     table_block_parallelscan_startblock_init(reader.relation, &reader.worker, reader.share);
-    reader.worker.phsw_chunk_size = chunk_blocks(reader.share->phs_nblocks);
+    reader.worker.phsw_chunk_size =
+        std::max(reader.worker.phsw_chunk_size, chunk_blocks(reader.share->phs_nblocks));
     reader.started = true;
   }
   return table_block_parallelscan_nextpage(reader.relation, &reader.worker, reader.share);
