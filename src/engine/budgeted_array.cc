@@ -1,32 +1,18 @@
 #include "engine/budgeted_array.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
 #include <new>
-#include <sys/mman.h>
 #include <utility>
 
 #include "base/fault_point.h"
+#include "base/large_memory.h"
 
 namespace sluice::engine {
 
 namespace {
 constexpr std::size_t kBytesMin = 256;
-// Beyond this the allocator remaps pages instead of copying, so smaller steps cost little.
-constexpr std::size_t kDoubleUntilBytes = std::size_t{1} << 20;
-constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
-
-// Random access to a large array misses the TLB with every small page. Only a hint.
-void prefer_huge_pages(std::byte* data, std::size_t bytes) noexcept {
-  void* begin = data;
-  std::size_t space = bytes;
-  if (bytes >= 4 * kHugePageBytes &&
-      std::align(kHugePageBytes, kHugePageBytes, begin, space) != nullptr) {
-    (void)::madvise(begin, space / kHugePageBytes * kHugePageBytes, MADV_HUGEPAGE);
-  }
-}
-
+// Beyond this pages move instead of bytes, so smaller steps cost little.
+constexpr std::size_t kDoubleUntilBytes = base::kMappedBytesMin;
 }  // namespace
 
 BudgetedBytes::BudgetedBytes(BudgetedBytes&& other) noexcept
@@ -42,7 +28,7 @@ BudgetedBytes& BudgetedBytes::operator=(BudgetedBytes&& other) noexcept {
 }
 
 BudgetedBytes::~BudgetedBytes() {
-  std::free(data_);
+  base::free_array(data_, capacity_bytes_);
   budget_->release(capacity_bytes_);
 }
 
@@ -53,7 +39,8 @@ void BudgetedBytes::reserve(std::size_t bytes) {
   SLUICE_FAULT_POINT(kOperatorMemory);
   const std::size_t step =
       capacity_bytes_ < kDoubleUntilBytes ? capacity_bytes_ : capacity_bytes_ / 2;
-  const std::size_t roomy = std::max({bytes, capacity_bytes_ + step, kBytesMin});
+  const std::size_t roomy =
+      base::granted_bytes(std::max({bytes, capacity_bytes_ + step, kBytesMin}));
   if (budget_->try_reserve(roomy - capacity_bytes_)) {
     resize(roomy);
   } else {
@@ -63,25 +50,24 @@ void BudgetedBytes::reserve(std::size_t bytes) {
 }
 
 void BudgetedBytes::resize(std::size_t bytes) {
-  void* moved = std::realloc(data_, bytes);
+  std::byte* const moved = base::resize_array(data_, capacity_bytes_, bytes);
   if (moved == nullptr) {
     budget_->release(bytes - capacity_bytes_);
     throw std::bad_alloc();
   }
-  data_ = static_cast<std::byte*>(moved);
+  data_ = moved;
   capacity_bytes_ = bytes;
-  prefer_huge_pages(data_, bytes);
 }
 
 void BudgetedBytes::shrink(std::size_t bytes) noexcept {
   if (bytes >= capacity_bytes_ || bytes == 0) {
     return;
   }
-  void* moved = std::realloc(data_, bytes);
+  std::byte* const moved = base::resize_array(data_, capacity_bytes_, bytes);
   if (moved == nullptr) {
     return;
   }
-  data_ = static_cast<std::byte*>(moved);
+  data_ = moved;
   budget_->release(capacity_bytes_ - bytes);
   capacity_bytes_ = bytes;
 }

@@ -4,21 +4,15 @@
 #include <array>
 #include <cstring>
 #include <new>
-#include <sys/mman.h>
 
 #include "base/error.h"
+#include "base/large_memory.h"
 
 namespace sluice::engine {
 
 namespace {
 
 constexpr std::size_t kSlotsMin = 16;
-// Random access to a large table misses the TLB with every small page.
-constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
-
-constexpr std::align_val_t alignment_of(std::size_t bytes) noexcept {
-  return std::align_val_t{bytes >= 2 * kHugePageBytes ? kHugePageBytes : 64};
-}
 
 }  // namespace
 
@@ -27,7 +21,7 @@ HashDirectory::~HashDirectory() { free_slots(); }
 void HashDirectory::free_slots() noexcept {
   const std::size_t bytes = slot_count_ * sizeof(std::uint64_t);
   if (slots_ != nullptr) {
-    ::operator delete(slots_, alignment_of(bytes));
+    base::free_array(reinterpret_cast<std::byte*>(slots_), bytes);
     budget_->release(bytes);
   }
 }
@@ -37,16 +31,12 @@ bool HashDirectory::try_allocate(std::size_t slots, std::uint64_t*& result) {
   if (!budget_->try_reserve(bytes)) {
     return false;
   }
-  void* memory = ::operator new(bytes, alignment_of(bytes), std::nothrow);
+  std::byte* const memory = base::allocate_zeroed_array(bytes);
   if (memory == nullptr) {
     budget_->release(bytes);
     throw std::bad_alloc();
   }
-  if (bytes >= 2 * kHugePageBytes) {
-    (void)::madvise(memory, bytes / kHugePageBytes * kHugePageBytes, MADV_HUGEPAGE);
-  }
-  std::memset(memory, 0, bytes);
-  result = static_cast<std::uint64_t*>(memory);
+  result = reinterpret_cast<std::uint64_t*>(memory);
   return true;
 }
 
