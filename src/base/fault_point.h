@@ -11,7 +11,7 @@ namespace sluice::base {
 #define SLUICE_FAULT_POINT_LIST(X)                                                     \
   X(kLaunchBegin)     /* leader: before anything shared exists */                      \
   X(kLaunchFormatted) /* leader: the shared region is formatted, no worker launched */ \
-  X(kLaunched)        /* leader: workers asked for, nobody joined yet */               \
+  X(kLaunched)        /* leader: workers asked for, not sealed yet */                  \
   X(kSealed)          /* leader: the membership is sealed */                           \
   X(kWorkerStart)     /* worker: in the server, not attached yet */                    \
   X(kWorkerAttached)  /* worker: attached, not joined */                               \

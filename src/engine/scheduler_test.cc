@@ -81,7 +81,7 @@ class SchedulerTest : public ::testing::Test {
  protected:
   SchedulerTest() {
     (void)peer_.join();
-    scheduler_.watch(mesh_.seal());
+    scheduler_.watch(mesh_.seal({}));
   }
   void spawn(const char* name, int steps) {
     scheduler_.spawn(std::make_unique<NamedTask>(name, steps, log_));

@@ -52,12 +52,7 @@ class SeatCrew {
     for (std::uint16_t seat = 1; seat < shape.came; ++seat) {
       workers_.emplace_back([this, seat] { work(base::SeatIndex(seat)); });
     }
-    while (mesh_->joined().size() != shape.came) {
-      if (!mesh_->take_bells()) {
-        mesh_->park();
-      }
-    }
-    mesh_->seal();
+    mesh_->seal(exchange::first_seats(shape.came));
   }
   SeatCrew(const SeatCrew&) = delete;
   SeatCrew& operator=(const SeatCrew&) = delete;

@@ -19,8 +19,11 @@ bool Membership::join(SeatIndex seat) noexcept {
   const std::uint64_t bit = SeatSet::of(seat).bits();
   std::uint64_t seen = line_->membership.load(std::memory_order_relaxed);
   do {
-    if ((seen & kSealed) != 0 || dead().contains(seat)) {
+    if (dead().contains(seat)) {
       return false;
+    }
+    if ((seen & kSealed) != 0) {
+      return (seen & bit) != 0;
     }
     // Release: pairs with the acquire in joined() and seal(): what the joiner set up is visible to
     // the leader.
@@ -34,9 +37,17 @@ SeatSet Membership::joined() const noexcept {
   return members_of(line_->membership.load(std::memory_order_acquire));
 }
 
-SeatSet Membership::seal() noexcept {
-  // Pairs with the acquire in sealed(); a join() comes before it or fails.
-  return members_of(line_->membership.fetch_or(kSealed, std::memory_order_acq_rel));
+SeatSet Membership::seal(SeatSet expected) noexcept {
+  std::uint64_t seen = line_->membership.load(std::memory_order_acquire);
+  while ((seen & kSealed) == 0) {
+    const std::uint64_t sealed = seen | kSealed | (expected.bits() & ~dead().bits());
+    // Pairs with the acquire in sealed(); a join() comes before it, or is expected, or fails.
+    if (line_->membership.compare_exchange_weak(seen, sealed, std::memory_order_acq_rel,
+                                                std::memory_order_acquire)) {
+      seen = sealed;
+    }
+  }
+  return members_of(seen);
 }
 
 bool Membership::sealed() const noexcept {

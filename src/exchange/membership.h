@@ -1,5 +1,5 @@
-// Who takes part: workers join until the leader seals. One word; bit 0 is the seal, because the
-// leader, seat 0, is always a member and needs no bit.
+// Who takes part: whom the leader expects as it seals, and who has joined by then. One word; bit 0
+// is the seal, because the leader, seat 0, is always a member and needs no bit.
 #pragma once
 
 #include "exchange/ring_layout.h"
@@ -13,12 +13,14 @@ class Membership {
  public:
   explicit Membership(QueryLine& line) noexcept : line_(&line) {}
 
-  /// Enters `seat`; false after the seal or the seat's death.
+  /// Enters `seat`, or finds it expected; false after the seat's death, and after a seal that did
+  /// not expect it.
   [[nodiscard]] bool join(SeatIndex seat) noexcept;
   /// The leader, and who joined and is not known dead; after the seal the members.
   [[nodiscard]] SeatSet joined() const noexcept;
-  /// Closes the door. Returns the members. Idempotent. Runs in: the leader.
-  SeatSet seal() noexcept;
+  /// Closes the door to all but `expected`, who are members from now on if they are not known dead,
+  /// wherever they are. Returns the members. Once sealed it changes nothing. Runs in: the leader.
+  SeatSet seal(SeatSet expected) noexcept;
   [[nodiscard]] bool sealed() const noexcept;
   /// Notes that `seat` is gone; before the seal it also loses its place. Idempotent.
   void bury(SeatIndex seat) noexcept;

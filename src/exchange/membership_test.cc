@@ -15,7 +15,7 @@ TEST(Membership, LeaderAloneIsAMemberWithoutJoining) {
   Membership membership(line);
   EXPECT_EQ(membership.joined(), seats(1));
   EXPECT_FALSE(membership.sealed());
-  EXPECT_EQ(membership.seal(), seats(1));
+  EXPECT_EQ(membership.seal({}), seats(1));
   EXPECT_TRUE(membership.sealed());
 }
 
@@ -24,9 +24,9 @@ TEST(Membership, JoinersBeforeTheSealAreMembersAndLaterOnesAreNot) {
   Membership membership(line);
   EXPECT_TRUE(membership.join(SeatIndex(3)));
   EXPECT_TRUE(membership.join(SeatIndex(63)));
-  EXPECT_EQ(membership.seal(), seats(1 | 8 | std::uint64_t{1} << 63));
+  EXPECT_EQ(membership.seal({}), seats(1 | 8 | std::uint64_t{1} << 63));
   EXPECT_FALSE(membership.join(SeatIndex(2)));
-  EXPECT_EQ(membership.seal(), seats(1 | 8 | std::uint64_t{1} << 63));
+  EXPECT_EQ(membership.seal({}), seats(1 | 8 | std::uint64_t{1} << 63));
   EXPECT_EQ(membership.joined(), seats(1 | 8 | std::uint64_t{1} << 63));
 }
 
@@ -35,7 +35,7 @@ TEST(Membership, DeadBeforeItJoinedNeverJoins) {
   Membership membership(line);
   membership.bury(SeatIndex(2));
   EXPECT_FALSE(membership.join(SeatIndex(2)));
-  EXPECT_EQ(membership.seal(), seats(1));
+  EXPECT_EQ(membership.seal({}), seats(1));
 }
 
 TEST(Membership, DeadBeforeTheSealIsNoMemberAndAfterItStays) {
@@ -45,10 +45,57 @@ TEST(Membership, DeadBeforeTheSealIsNoMemberAndAfterItStays) {
   EXPECT_TRUE(membership.join(SeatIndex(2)));
   membership.bury(SeatIndex(1));
   membership.bury(SeatIndex(1));
-  EXPECT_EQ(membership.seal(), seats(1 | 4));
+  EXPECT_EQ(membership.seal({}), seats(1 | 4));
   membership.bury(SeatIndex(2));
   EXPECT_EQ(membership.joined(), seats(1 | 4));
   EXPECT_EQ(membership.dead(), seats(2 | 4));
+}
+
+TEST(Membership, ExpectedAtTheSealIsAMemberBeforeItJoins) {
+  QueryLine line{};
+  Membership membership(line);
+  EXPECT_TRUE(membership.join(SeatIndex(1)));
+  EXPECT_EQ(membership.seal(seats(2 | 8)), seats(1 | 2 | 8));
+  EXPECT_EQ(membership.joined(), seats(1 | 2 | 8));
+  EXPECT_TRUE(membership.join(SeatIndex(3)));
+  EXPECT_TRUE(membership.join(SeatIndex(1)));
+  EXPECT_FALSE(membership.join(SeatIndex(2)));
+  EXPECT_EQ(membership.joined(), seats(1 | 2 | 8));
+}
+
+TEST(Membership, SealedOnceExpectsNobodyElse) {
+  QueryLine line{};
+  Membership membership(line);
+  EXPECT_EQ(membership.seal(seats(2)), seats(1 | 2));
+  EXPECT_EQ(membership.seal(seats(4)), seats(1 | 2));
+  EXPECT_FALSE(membership.join(SeatIndex(2)));
+}
+
+TEST(Membership, ExpectedAndDeadIsAMemberOnlyIfItDiedAfterTheSeal) {
+  QueryLine line{};
+  Membership membership(line);
+  membership.bury(SeatIndex(2));
+  EXPECT_EQ(membership.seal(seats(2 | 4)), seats(1 | 2));
+  membership.bury(SeatIndex(1));
+  EXPECT_EQ(membership.joined(), seats(1 | 2));
+  EXPECT_EQ(membership.dead(), seats(2 | 4));
+  EXPECT_FALSE(membership.join(SeatIndex(1))) << "others have been told that it is gone";
+}
+
+TEST(Membership, RaceOfADeathWithTheSealLeavesNoHalfMember) {
+  for (int round = 0; round < 200; ++round) {
+    QueryLine line{};
+    SeatSet sealed;
+    std::thread seat([&] {
+      (void)Membership(line).join(SeatIndex(1));
+      Membership(line).bury(SeatIndex(1));
+    });
+    std::thread leader([&] { sealed = Membership(line).seal(seats(2)); });
+    seat.join();
+    leader.join();
+    EXPECT_EQ(Membership(line).joined(), sealed);
+    EXPECT_TRUE(Membership(line).dead().contains(SeatIndex(1)));
+  }
 }
 
 TEST(Membership, RaceForTheSealAgreesOnOneSet) {
@@ -64,11 +111,12 @@ TEST(Membership, RaceForTheSealAgreesOnOneSet) {
         }
       });
     }
-    threads.emplace_back([&] { sealed = Membership(line).seal(); });
+    threads.emplace_back([&] { sealed = Membership(line).seal(seats(2 | 4)); });
     for (std::thread& thread : threads) {
       thread.join();
     }
     EXPECT_EQ(sealed.bits(), admitted.load());
+    EXPECT_EQ(sealed.bits() & 7U, 7U) << "who is expected is in, before the seal or after it";
     EXPECT_EQ(Membership(line).joined(), sealed);
   }
 }

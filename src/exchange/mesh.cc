@@ -78,14 +78,13 @@ bool Mesh::join() noexcept {
     return false;
   }
   SLUICE_FAULT_POINT_NOEXCEPT(kWorkerJoined);
-  state_->doorbell().ring(kLeaderSeat);
   return true;
 }
 
 SeatSet Mesh::joined() const noexcept { return state_->membership().joined(); }
 
-SeatSet Mesh::seal() noexcept {
-  const SeatSet members = state_->membership().seal();
+SeatSet Mesh::seal(SeatSet expected) noexcept {
+  const SeatSet members = state_->membership().seal(expected);
   SLUICE_FAULT_POINT_NOEXCEPT(kSealed);
   ring_all();
   return members;

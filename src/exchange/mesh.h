@@ -66,12 +66,15 @@ class Mesh {
   [[nodiscard]] std::uint16_t seats() const noexcept;
 
   // ---- membership (DESIGN.md section 6) ----
-  /// A worker's entry; false after the seal: leave quietly.
+  /// A worker's entry; false after a seal that did not expect it: leave quietly. Rings nobody, for
+  /// nobody waits for it.
   [[nodiscard]] bool join() noexcept;
   /// Seats that have joined so far, the leader included, without those known dead.
   [[nodiscard]] SeatSet joined() const noexcept;
-  /// Closes the door: the members from now on. Runs in: the leader, once.
-  SeatSet seal() noexcept;
+  /// Closes the door: the members from now on are who has joined and who is `expected` to. Others
+  /// wait for a member that never comes until it is marked dead or the query is closed.
+  /// Runs in: the leader, once.
+  SeatSet seal(SeatSet expected) noexcept;
   [[nodiscard]] bool sealed() const noexcept;
   /// Shape: empty before the seal.
   [[nodiscard]] SeatSet members() const noexcept;

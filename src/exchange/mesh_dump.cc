@@ -31,10 +31,10 @@ std::string seats_text(SeatSet seats) {
 }
 
 std::string query_text(Mesh& mesh) {
-  std::string text = "epoch " + std::to_string(mesh.epoch().value()) + ", joined " +
-                     seats_text(mesh.joined()) + (mesh.sealed() ? " sealed" : " not sealed") +
-                     ", dead " + seats_text(mesh.dead()) +
-                     (mesh.query_closed() ? ", closed" : ", open") + "\n";
+  std::string text = "epoch " + std::to_string(mesh.epoch().value()) +
+                     (mesh.sealed() ? ", members " : ", joined ") + seats_text(mesh.joined()) +
+                     (mesh.sealed() ? " sealed" : " not sealed") + ", dead " +
+                     seats_text(mesh.dead()) + (mesh.query_closed() ? ", closed" : ", open") + "\n";
   const FirstError error = mesh.first_error();
   if (error.set) {
     text += "first error: seat " + std::to_string(error.seat.value()) + ": " + error.message + "\n";

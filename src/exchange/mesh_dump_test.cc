@@ -18,7 +18,7 @@ TEST_F(MeshDumpTest, TellsTheWordsOfAStreamThatRunsAndNothingOfOneThatWasNeverAs
   ASSERT_EQ(service.poll(), 1U);
   ASSERT_EQ(push("a row"), PushResult::kDone);
   const std::string text = dump_mesh(mesh[0]);
-  EXPECT_TRUE(has(text, "epoch 1, joined {0 1} sealed, dead {}, open\n")) << text;
+  EXPECT_TRUE(has(text, "epoch 1, members {0 1} sealed, dead {}, open\n")) << text;
   EXPECT_TRUE(has(text, "stream 0, 1 to 0: want 1 START, have 1 OPEN, read 0, written 64")) << text;
   EXPECT_FALSE(has(text, "stream 0, 0 to 0")) << text;
 }

@@ -175,18 +175,41 @@ TEST(Mesh, SeatBeyondTheRegionAndCutRegionAreCorrupt) {
   }
 }
 
-TEST(Mesh, JoinerRingsTheLeaderAndTheSealRingsTheJoiners) {
-  TestMesh mesh(mesh_config(3, {}), false);
+TEST(Mesh, JoinerRingsNobodyAndTheSealRingsTheJoiners) {
+  TestMesh mesh(mesh_config(4, {}), false);
   EXPECT_TRUE(mesh[0].members().empty());
   EXPECT_TRUE(mesh[2].join());
-  EXPECT_TRUE(mesh[0].take_bells());
+  EXPECT_FALSE(mesh[0].take_bells());
   EXPECT_EQ(mesh[0].joined(), SeatSet(1 | 4));
   EXPECT_FALSE(mesh[2].take_bells());
-  EXPECT_EQ(mesh[0].seal(), SeatSet(1 | 4));
+  EXPECT_EQ(mesh[0].seal(SeatSet(8)), SeatSet(1 | 4 | 8));
   EXPECT_TRUE(mesh[2].take_bells());
   EXPECT_TRUE(mesh[2].sealed());
-  EXPECT_EQ(mesh[2].members(), SeatSet(1 | 4));
+  EXPECT_EQ(mesh[2].members(), SeatSet(1 | 4 | 8));
   EXPECT_FALSE(mesh[1].join());
+  EXPECT_TRUE(mesh[3].join());
+  EXPECT_FALSE(mesh[0].take_bells());
+}
+
+TEST(Mesh, MemberThatHasNotComeOwesWhatItIsAskedForUntilItIsDead) {
+  TestMesh mesh(mesh_config(2, {kLeader}), false);
+  const SeatSet members = mesh[0].seal(SeatSet(2));
+  base::MemoryBudget budget(1 << 20);
+  {
+    StreamInput input(mesh[0], StreamId(0), SeatSet::of(SeatIndex(1)), Epoch(1), budget);
+    EXPECT_TRUE(mesh[0].quiescent());
+    input.start();
+    EXPECT_FALSE(mesh[0].quiescent());
+    EXPECT_FALSE(mesh[0].settled(StreamId(0), SeatIndex(1), SeatSet::of(kLeaderSeat)));
+  }
+  EXPECT_FALSE(mesh[0].quiescent()) << "closed, and not answered";
+  (void)mesh[0].take_bells();
+  mesh[0].mark_dead(SeatIndex(1));
+  EXPECT_TRUE(mesh[0].take_bells());
+  EXPECT_TRUE(mesh[0].quiescent());
+  EXPECT_FALSE(mesh[0].settled(StreamId(0), SeatIndex(1), SeatSet::of(kLeaderSeat)));
+  EXPECT_FALSE(mesh[1].join());
+  EXPECT_EQ(mesh[0].members(), members);
 }
 
 TEST(Mesh, FailureOfAPeerLeavesTheSlotToItsCause) {
@@ -254,7 +277,7 @@ TEST(Mesh, SeatThatDiedBeforeItJoinedIsNoMemberAndOwesNothing) {
   TestMesh mesh(mesh_config(2, {kSeats}), false);
   mesh[0].mark_dead(SeatIndex(1));
   EXPECT_FALSE(mesh[1].join());
-  EXPECT_EQ(mesh[0].seal(), SeatSet(1));
+  EXPECT_EQ(mesh[0].seal(SeatSet(2)), SeatSet(1));
   EXPECT_TRUE(mesh[0].quiescent());
 }
 

@@ -149,7 +149,7 @@ static_assert(offsetof(RegionHeader, rings_offset) == 56);
 
 /// Rarely changes.
 struct QueryLine {
-  SharedWord membership;              // bit 0: sealed; bit n: seat n joined. Writer: every seat
+  SharedWord membership;              // bit 0: sealed; bit n: seat n is in. Writer: every seat
   SharedWord dead;                    // bit n: seat n is gone. Writer: mark_dead()
   SharedWord rings_taken;             // rings handed out. Writer: every consumer
   SharedAtomic<std::uint32_t> epoch;  // Writer: the leader

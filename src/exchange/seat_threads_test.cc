@@ -20,13 +20,7 @@ void run_seats(TestMesh& mesh, std::uint16_t seats, const TestQuery& query,
       seat.serve();
     });
   }
-  while (mesh[0].joined().size() < seats) {
-    (void)mesh[0].take_bells();
-    if (mesh[0].joined().size() < seats) {
-      mesh[0].park();
-    }
-  }
-  mesh[0].seal();
+  mesh[0].seal(first_seats(seats));
   {
     TestSeat seat(mesh[0], query);
     leader(seat);
@@ -133,11 +127,7 @@ TEST(SeatThreads, DeathOfASeatEndsTheQueryOfTheOthers) {
         mesh[i].mark_dead(SeatIndex(i));
       });
     }
-    while (mesh[0].joined().size() < 3) {
-      mesh[0].park();
-      (void)mesh[0].take_bells();
-    }
-    mesh[0].seal();
+    mesh[0].seal(first_seats(3));
     {
       TestSeat leader(mesh[0], TestQuery());
       EXPECT_THROW((void)leader.pull(1000), base::Error);

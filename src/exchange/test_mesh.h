@@ -63,7 +63,16 @@ class LatchWaker final : public Waker {
   SeatIndex self_;
 };
 
-/// A formatted region and a Mesh for each of its seats, all joined and sealed unless asked
+/// Seats 0 to `count` - 1.
+[[nodiscard]] constexpr SeatSet first_seats(std::uint16_t count) noexcept {
+  SeatSet seats;
+  for (std::uint16_t seat = 0; seat < count; ++seat) {
+    seats.insert(SeatIndex(seat));
+  }
+  return seats;
+}
+
+/// A formatted region and a Mesh for each of its seats, sealed with all of them unless asked
 /// otherwise.
 class TestMesh {
  public:
@@ -75,10 +84,7 @@ class TestMesh {
       meshes_.push_back(std::make_unique<Mesh>(memory_, SeatIndex(i), *wakers_.back()));
     }
     if (sealed) {
-      for (const auto& mesh : meshes_) {
-        (void)mesh->join();
-      }
-      meshes_[0]->seal();
+      meshes_[0]->seal(first_seats(config.seats));
     }
   }
   [[nodiscard]] Mesh& operator[](std::size_t seat) { return *meshes_[seat]; }

@@ -75,21 +75,27 @@ STALL = [
 MEMBERSHIP = [
     Configuration("membership.pml", "one worker, a leader that may give up", ("WORKERS=1",)),
     Configuration("membership.pml", "no run is endless", ("WORKERS=1",), loops=True),
-    Configuration("membership.pml", "two workers", ("CALM",), weight=10),
-    Configuration("membership.pml", "workers after the seal", ("CALM", "EARLY_SEAL"), weight=10),
-    Configuration("membership.pml", "two workers, a leader that may give up", large=True, weight=30),
-    *mutations("membership.pml", (), {
-        "NO_WAKE_AFTER_JOIN": "deadlock",
-        "CHECK_BEFORE_RESET": "deadlock",
-        "PLAIN_JOIN": "deadlock",
+    Configuration("membership.pml", "two workers", ("CALM",), weight=50),
+    Configuration("membership.pml", "a worker that is not expected", ("CALM", "UNEXPECTED"), weight=50),
+    Configuration("membership.pml", "two workers, a leader that may give up", ("STEADY",), large=True,
+                  weight=60),
+    *mutations("membership.pml", ("CALM",), {
+        "REFUSE_AFTER_SEAL": "assertion",
+        "PLAIN_JOIN": "assertion",
         "PLAIN_BURY": "assertion",
-        "SEAL_AT_ONCE": "assertion",
         "NO_RING_AFTER_SEAL": "deadlock",
-        "WAIT_FOR_JOINS_ONLY": "deadlock",
+        "NO_LOOK": "deadlock",
+        "LOOK_BEFORE_RESET": "deadlock",
+        "NO_SECOND_LOOK": "assertion",
+        "SEAT_BEFORE_CALLBACK": "deadlock",
         "NO_MARK_DEAD": "deadlock",
+        "NO_RING_FOR_DEATH": "deadlock",
         "NO_RING_AFTER_CLOSE": "deadlock",
     }),
-    *mutations("membership.pml", ("CALM", "EARLY_SEAL"), {"JOIN_AFTER_SEAL": "assertion"}),
+    *mutations("membership.pml", ("CALM", "UNEXPECTED"), {
+        "JOIN_AFTER_SEAL": "assertion",
+        "PLAIN_SEAL": "assertion",
+    }),
 ]
 
 # The leader reads, one worker computes: small. Without LEADER_READS both seats compute, as in a plan

@@ -1,16 +1,20 @@
-// M4: membership and seal. Workers come late, never, leave again or vanish at any point; the leader
-// waits for each to join or stop, seals, and serves; it may itself give up at any time.
+// M4: membership and seal. The leader seals as soon as it has launched, with all workers as members, and
+// serves; workers come late, never, leave again or vanish at any point; the leader may itself give up at
+// any time. Before it sleeps it looks whether those who have not come still can.
 //
-//   WORKERS   beside the leader, seat 0
-//   CALM      the leader does not give up
-//   EARLY_SEAL  the leader may seal before all have come, so that some come after the seal
+//   WORKERS     beside the leader, seat 0
+//   CALM        the leader does not give up
+//   STEADY      workers come or never start, but are not killed
+//   UNEXPECTED  the leader seals without the last worker, which comes all the same
 //
 // All words here are changed by locked operations, so that no store buffers are needed.
 //
 // Properties: nobody waits for ever; all members see the same members and these never change after
-// the seal; who is refused never serves; who came and lives is a member.
-// Mutations: JOIN_AFTER_SEAL, NO_WAKE_AFTER_JOIN, CHECK_BEFORE_RESET, PLAIN_JOIN, PLAIN_BURY,
-//   SEAL_AT_ONCE, NO_RING_AFTER_SEAL, WAIT_FOR_JOINS_ONLY, NO_MARK_DEAD, NO_RING_AFTER_CLOSE.
+// the seal; who is refused never serves; who is expected and lives is not refused; the leader takes
+// nobody for lost who has come.
+// Mutations: JOIN_AFTER_SEAL, REFUSE_AFTER_SEAL, PLAIN_JOIN, PLAIN_BURY, PLAIN_SEAL, NO_RING_AFTER_SEAL,
+//   NO_LOOK, LOOK_BEFORE_RESET, NO_SECOND_LOOK, SEAT_BEFORE_CALLBACK, NO_MARK_DEAD, NO_RING_FOR_DEATH,
+//   NO_RING_AFTER_CLOSE.
 
 #ifndef WORKERS
 #define WORKERS 2
@@ -18,26 +22,41 @@
 #define SEATS (WORKERS + 1)
 #define BIT(seat) (1 << (seat))
 #define SEAL 1
+#define EVERYBODY ((1 << SEATS) - 1 - SEAL)
+#ifdef UNEXPECTED
+#define EXPECTED (EVERYBODY & ~BIT(WORKERS))
+#else
+#define EXPECTED EVERYBODY
+#endif
 
 byte membership;  // bit 0: sealed; bit n: seat n
 byte dead;
 bool query_closed;
 bool bell[SEATS];
-bool latch;             // the leader's, which waits on it without a doorbell until it seals
+bool parked;            // the leader
+bool latch;             // the leader's
+bool seated[SEATS];     // its process's number is in the segment
 bool answered[SEATS];   // stands for the last `have` of a worker's streams
 bool stopped[SEATS];    // what the server says of a worker
 bool dying[SEATS];      // a worker's fate
 byte members;           // as the leader sealed them; 0 before
 
-// The leader is not parked while it assembles: its bell does not set its latch.
+// Two steps of the ringer are one here, for wake_up proves the doorbell. A worker's latch is its bell.
 // src/exchange/doorbell.cc:Doorbell::ring
-inline ring(peer) { bell[peer] = true }
+inline ring(peer) {
+  atomic { bell[peer] = true; latch = latch || (peer == 0 && parked) }
+}
 
 // src/exchange/mesh.cc:Mesh::ring_all
 inline ring_all() {
   i = 0;
   do
-  :: atomic { i < SEATS -> bell[i] = bell[i] || i != me; i++ }
+  :: atomic {
+       i < SEATS ->
+       bell[i] = bell[i] || i != me;
+       latch = latch || (i == 0 && me != 0 && parked);
+       i++
+     }
   :: atomic { i == SEATS -> i = 0 } -> break
   od
 }
@@ -45,6 +64,7 @@ inline ring_all() {
 // src/exchange/doorbell.cc:Doorbell::take
 inline take() { bell[me] = false }
 
+// A worker's.
 // src/exchange/doorbell.cc:Doorbell::park
 inline park() { bell[me] }
 
@@ -52,20 +72,24 @@ inline park() { bell[me] }
 // src/exchange/membership.cc:Membership::join
 inline join() {
 #ifdef PLAIN_JOIN
-  seen = membership;
-  joined = ((seen & SEAL) == 0 && (dead & BIT(me)) == 0);
+  atomic {
+    seen = membership;
+    joined = ((dead & BIT(me)) == 0 && ((seen & SEAL) == 0 || (seen & BIT(me)) != 0))
+  };
   if
-  :: joined -> membership = seen | BIT(me)
+  :: joined && (seen & SEAL) == 0 -> membership = seen | BIT(me)
   :: else
   fi
 #else
   atomic {
-#ifdef JOIN_AFTER_SEAL
+#if defined(JOIN_AFTER_SEAL)
     joined = true;
-#else
+#elif defined(REFUSE_AFTER_SEAL)
     joined = ((membership & SEAL) == 0 && (dead & BIT(me)) == 0);
+#else
+    joined = ((dead & BIT(me)) == 0 && ((membership & SEAL) == 0 || (membership & BIT(me)) != 0));
 #endif
-    membership = (joined -> membership | BIT(me) : membership);
+    membership = (joined && (membership & SEAL) == 0 -> membership | BIT(me) : membership);
   }
 #endif
 }
@@ -93,7 +117,9 @@ inline mark_dead() {
   :: me == 0 -> query_closed = true
   :: else -> answered[me] = true  // `have` = CLOSED for ever
   fi;
+#ifndef NO_RING_FOR_DEATH
   ring_all()
+#endif
 }
 
 // src/pg/worker/worker_main.cc:await_seal
@@ -130,38 +156,45 @@ inline serve() {
   od
 }
 
+// src/pg/worker/worker_main.cc:take_seat
+// src/pg/port/latch_waker.cc:LatchWaker::take_seat
 // src/pg/worker/worker_main.cc:run
 inline work() {
+#ifdef SEAT_BEFORE_CALLBACK
+  seated[me] = true;
+  callback = true;
+#else
+  callback = true;
+  seated[me] = true;
+#endif
   join();
   if
   :: joined ->
-     ring(0);
-#ifndef NO_WAKE_AFTER_JOIN
-     // src/pg/port/latch_waker.cc:LatchWaker::wake
-     latch = true;
-#endif
      await_seal();
      if
      :: !query_closed -> serve()
      :: query_closed
      fi
-  :: else
+  :: !joined ->
+     assert((EXPECTED & BIT(me)) == 0)  // who is expected and lives is not refused
   fi
 }
 
 // From the launch to the server's notice that the worker has stopped.
-// src/pg/worker/worker_main.cc:take_seat
 // src/pg/worker/worker_main.cc:segment_detached
 proctype worker(byte me) {
   byte i, seen;
-  bool joined;
+  bool joined, callback;
   if
   :: true -> skip  // never starts, or fails before it is attached
   :: true ->
      { work() } unless { dying[me] };
      atomic { i = 0; seen = 0; joined = false };
 #ifndef NO_MARK_DEAD
-     mark_dead()
+     if
+     :: callback -> mark_dead()
+     :: else
+     fi
 #else
      skip
 #endif
@@ -173,63 +206,85 @@ proctype worker(byte me) {
 
 // Environment: a worker is killed by FATAL at any point, or not.
 proctype fate(byte me) {
+#ifndef STEADY
   if
   :: dying[me] = true
   :: true
   fi
+#else
+  skip
+#endif
 }
 
-// `joined` is looked at once, then each missing worker.
-// src/pg/launch/crew.cc:Crew::everybody_came
-inline everybody_came() {
-  atomic { seen = membership; came = true; i = 1 };
-  do
-#ifdef WAIT_FOR_JOINS_ONLY
-  :: atomic { i < SEATS -> came = came && (seen & BIT(i)) != 0; i++ }
+// One that has gone before it took its seat is lost, and with it the query.
+// src/pg/launch/arrival_watch.cc:ArrivalWatch::look_for_missing
+inline look_for_missing() {
+#ifdef NO_LOOK
+  skip
 #else
-  :: atomic { i < SEATS -> came = came && ((seen & BIT(i)) != 0 || stopped[i]); i++ }
+  i = 1;
+  do
+  :: i < SEATS ->
+     if
+     :: (missing & BIT(i)) == 0
+     :: (missing & BIT(i)) != 0 && seated[i] -> missing = missing & ~BIT(i)
+     :: (missing & BIT(i)) != 0 && !seated[i] ->
+        if
+        :: atomic {
+             stopped[i] ->
+#ifdef NO_SECOND_LOOK
+             lost = true;
+             assert(!seated[i])  // the leader takes nobody for lost who has come
+#else
+             lost = lost || !seated[i]
 #endif
-  :: atomic { i == SEATS -> i = 0; seen = 0 } -> break
+           }
+        :: else
+        fi
+     fi;
+     i++
+  :: i == SEATS -> i = 0; break
   od
+#endif
+}
+
+// src/pg/launch/arrival_watch.cc:ArrivalWatch::reset
+inline reset() {
+#ifdef LOOK_BEFORE_RESET
+  look_for_missing();
+  latch = false
+#else
+  latch = false;
+  look_for_missing()
+#endif
+}
+
+// src/exchange/doorbell.cc:Doorbell::park
+inline park_leader() {
+  reset();
+  if
+  :: lost
+  :: !lost ->
+     parked = true;
+     if
+     :: bell[0]
+     :: !bell[0] -> latch
+     fi;
+     parked = false
+  fi
 }
 
 // src/pg/launch/crew.cc:Crew::assemble
-inline assemble() {
-  do
-  ::
-#ifdef CHECK_BEFORE_RESET
-     everybody_came();
-     latch = false;
-#else
-     latch = false;
-     everybody_came();
-#endif
-     if
-#if defined(SEAL_AT_ONCE) || defined(EARLY_SEAL)
-     :: true -> break
-#endif
-     :: came -> break
-     :: else -> latch
-     fi
-  od
-}
-
 // src/exchange/membership.cc:Membership::seal
 // src/exchange/mesh.cc:Mesh::seal
 inline seal() {
-  atomic {
-    membership = membership | SEAL;
-    members = membership;
-    i = 1;
-    do
-    :: i < SEATS ->
-#ifndef EARLY_SEAL
-       assert((members & BIT(i)) != 0 || stopped[i] || dying[i]);  // who came and lives is in
+#ifdef PLAIN_SEAL
+  seen = membership;
+  atomic { membership = seen | SEAL | (EXPECTED & ~dead); members = membership; seen = 0 };
+#else
+  seen = dead;
+  atomic { membership = membership | SEAL | (EXPECTED & ~seen); members = membership; seen = 0 };
 #endif
-       i++
-    :: else -> i = 0; break
-    od
-  }
 #ifndef NO_RING_AFTER_SEAL
   ring_all()
 #endif
@@ -237,15 +292,18 @@ inline seal() {
 
 #define ANSWERED(seat) ((members & BIT(seat)) == 0 || answered[seat])
 
-// Waits for all members' answers, or for the death of one.
+// Waits for all members' answers, or for the death of one. It learns of a death by its bell.
 // src/engine/seat_runtime.cc:SeatRuntime::pull
+// src/engine/scheduler.cc:Scheduler::run
 inline pull() {
+  rung = true;  // the first round
   do
-  :: take();
+  :: atomic { rung = rung || bell[0]; take() };
      if
-     :: (dead & members & ~SEAL) != 0 -> break
+     :: rung && (dead & members & ~SEAL) != 0 -> break
      :: else
      fi;
+     rung = false;
      atomic { came = true; i = 1 };
      do
      :: atomic { i < SEATS -> came = came && ANSWERED(i); i++ }
@@ -253,35 +311,65 @@ inline pull() {
      od;
      if
      :: came -> break
-     :: else -> park()
+     :: else -> park_leader()
+     fi;
+     if
+     :: lost -> break
+     :: else
+     fi
+  od
+}
+
+// src/pg/launch/crew.cc:Crew::await_workers
+// src/pg/launch/crew.cc:Crew::everybody_stopped
+inline await_workers() {
+  do
+  :: reset();
+     atomic { came = true; i = 1 };
+     do
+     :: atomic { i < SEATS -> came = came && stopped[i]; i++ }
+     :: atomic { i == SEATS -> i = 0 } -> break
+     od;
+     if
+     :: came || lost -> break
+     :: else -> latch
      fi
   od
 }
 
 bool cancelled;
 
+// An error's way out does not look: the server ends the workers itself.
 // src/pg/leader/leader_run.cc:LeaderRun::start
 // src/exchange/mesh.cc:Mesh::close_query
+// src/pg/launch/crew.cc:Crew::dismiss
 // src/pg/leader/leader_run.cc:LeaderRun::lose
 proctype leader() {
-  byte me, i, seen;
-  bool came;
+  byte me, i, seen, missing;
+  bool came, lost, rung;
   {
-    assemble();
+    missing = EXPECTED;
     seal();
     pull();
-    query_closed = true;
+    if
+    :: lost
+    :: !lost ->
+       query_closed = true;
 #ifndef NO_RING_AFTER_CLOSE
-    ring_all()
+       ring_all();
 #endif
+       await_workers()
+    fi
   } unless {
-    cancelled && !query_closed
+    cancelled
   };
   if
-  :: cancelled -> atomic { came = false; seen = 0; query_closed = true }; ring_all(); mark_dead()
+  :: cancelled || lost ->
+     atomic { came = false; seen = 0; rung = false; parked = false; query_closed = true };
+     ring_all();
+     mark_dead()
   :: else
   fi;
-  // src/pg/launch/crew.cc:Crew::dismiss
   i = 1;
   do
   :: atomic { i < SEATS && stopped[i] -> i++ }

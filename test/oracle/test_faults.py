@@ -3,14 +3,16 @@
 Needs the build with SLUICE_FAULT_POINTS (test/run.py makes it); skipped on any other.
 """
 
+import os
 import pathlib
 import re
+import signal
 
 import psycopg2
 import pytest
 import tpch
 from conftest import ROOT, Session, orphaned_segments
-from server_state import (ServerLog, continue_stopped, postmaster, run_watched, wait_until,
+from server_state import (ServerLog, children, continue_stopped, postmaster, run_watched, wait_until,
                           workers_running)
 
 JOIN = ("select b.g, count(*), sum(a.n), min(b.d) from fault_rows a join fault_rows b on a.n = b.n "
@@ -288,8 +290,42 @@ def test_worker_dies_while_its_error_is_awaited(marked):
     marked.settle()
 
 
+def test_leader_begins_before_any_worker_has_come(marked):
+    """The postmaster, which starts workers, stands still until the leader has read its first page."""
+    marked.session.connection.close()
+    marked.open()  # a process notes each point once
+    parent = postmaster(marked.directory)
+
+    def go_on_once_it_scans():
+        if "passes ScanPage in seat 0" in marked.log.text():
+            os.kill(parent, signal.SIGCONT)
+
+    os.kill(parent, signal.SIGSTOP)
+    try:
+        assert marked.run(JOIN, "ScanPage:note:0:0", 2, go_on_once_it_scans) == RIGHT
+    finally:
+        os.kill(parent, signal.SIGCONT)
+    marked.settle()
+
+
+@pytest.mark.parametrize("point", ("WorkerStart", "WorkerAttached"))
+def test_cancel_while_a_worker_starts(marked, point):
+    interrupted = []
+
+    def cancel_then_go_on():
+        if "T" in children(marked.directory).values():
+            if not interrupted:
+                os.kill(marked.pid, signal.SIGINT)
+                interrupted.append(True)
+            continue_stopped(marked.directory)
+
+    assert marked.run(JOIN, f"{point}:stop:1:1", 2, cancel_then_go_on) == "57014"
+    assert interrupted
+    marked.settle()
+
+
 @pytest.mark.parametrize("fault", ("LaunchFormatted:kill:1:0", "Launched:kill:1:0",
-                                   "WorkerAttached:kill:1:1", "ScanPage:kill:1:1",
+                                   "WorkerStart:kill:1:1", "WorkerAttached:kill:1:1", "ScanPage:kill:1:1",
                                    "RecordReserved:kill:1:1", "Park:kill:1:0"))
 def test_server_comes_back_after_a_kill(marked, fault):
     before = postmaster(marked.directory)

@@ -54,16 +54,11 @@ class QueryProcessTest : public ::testing::Test {
     return query;
   }
 
-  // The leader: waits until every seat of `launched` has joined or is dead, seals, runs `epochs`.
+  // The leader: seals with every seat of `launched`, wherever it is, and runs `epochs`.
   int lead(SeatSet launched, const TestQuery& query, int epochs) {
     FutexWaker waker(progress->latches, exchange::kLeaderSeat);
     Mesh mesh(region.bytes(), exchange::kLeaderSeat, waker);
-    while ((launched.bits() & ~(mesh.joined().bits() | mesh.dead().bits())) != 0) {
-      if (!mesh.take_bells()) {
-        mesh.park();
-      }
-    }
-    const std::uint64_t members = mesh.seal().size();
+    const std::uint64_t members = mesh.seal(launched).size();
     int status = kServed;
     try {
       TestSeat seat(mesh, query);
@@ -148,15 +143,40 @@ TEST_F(QueryProcessTest, FewerSeatsThanPlannedAndALateOneGiveTheSameAnswer) {
   EXPECT_EQ(children[3]->wait(), kNotNeeded);
 }
 
-TEST_F(QueryProcessTest, SeatThatDiedBeforeItJoinedIsDoneWithout) {
+TEST_F(QueryProcessTest, SeatBuriedBeforeTheSealIsDoneWithout) {
   const TestQuery query = counting_query();
+  bury(2);
   launch_leader(SeatSet(7), query, 2);
   launch_worker(1, query);
-  launch(2, [] { return raise(SIGKILL); });
-  EXPECT_EQ(children[2]->wait(), -SIGKILL);
-  bury(2);
   EXPECT_EQ(children[0]->wait(), kServed);
   EXPECT_EQ(children[1]->wait(), kServed);
+}
+
+TEST_F(QueryProcessTest, SeatsThatComeLongAfterTheSealServe) {
+  const TestQuery query = counting_query();
+  launch_leader(SeatSet(15), query, 2);
+  for (std::uint16_t i = 1; i < kSeats; ++i) {
+    children[0]->await_sleep();
+    launch_worker(i, query);
+  }
+  for (const auto& child : children) {
+    EXPECT_EQ(child->wait(), kServed);
+  }
+  EXPECT_EQ(progress->rows, 2U * kSeats * query.rows);
+}
+
+TEST_F(QueryProcessTest, SeatThatNeverComesEndsTheQueryOnceItIsBuried) {
+  const TestQuery query = counting_query();
+  launch_leader(SeatSet(7), query);
+  launch_worker(1, query);
+  children[0]->await_sleep();
+  children[1]->await_sleep();
+  bury(2);
+  EXPECT_EQ(children[0]->wait(), kPeerGone);
+  const int status = children[1]->wait();
+  EXPECT_TRUE(status == kPeerGone || status == kServed) << status;
+  launch_worker(2, query);
+  EXPECT_EQ(children[2]->wait(), kNotNeeded);
 }
 
 TEST_F(QueryProcessTest, SeatKilledAtAFaultPointLeavesNobodyHanging) {
@@ -250,7 +270,7 @@ TEST_F(QueryProcessTest, ServingSeatThatNobodyAsksUsesNoCpu) {
   EXPECT_LT(children[1]->cpu_ns() - before, 200000);
   FutexWaker waker(progress->latches, exchange::kLeaderSeat);
   Mesh leader(region.bytes(), exchange::kLeaderSeat, waker);
-  leader.seal();
+  leader.seal(SeatSet(2));
   leader.close_query();
   EXPECT_EQ(children[1]->wait(), kServed);
   EXPECT_EQ(progress->rows, 0U);

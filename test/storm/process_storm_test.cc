@@ -290,23 +290,17 @@ class ProcessStorm : public ::testing::Test {
 
   static void enter(Mesh& mesh) {
     SLUICE_FAULT_POINT(kWorkerAttached);
-    const std::uint64_t all = (std::uint64_t{1} << kSeats) - 1;
-    const bool leads = mesh.self() == base::kLeaderSeat;
-    if (!leads) {
-      (void)mesh.join();
+    if (mesh.self() == base::kLeaderSeat) {
+      mesh.seal(exchange::first_seats(kSeats));
+      return;
     }
-    const auto ready = [&] {
-      return leads ? (all & ~(mesh.joined().bits() | mesh.dead().bits())) == 0
-                   : mesh.sealed() || mesh.query_closed();
-    };
-    while (!ready()) {
+    (void)mesh.join();
+    while (!mesh.sealed() && !mesh.query_closed()) {
       if (!mesh.take_bells()) {
         mesh.park();
       }
     }
-    if (leads) {
-      mesh.seal();
-    } else if (!mesh.sealed()) {
+    if (!mesh.sealed()) {
       throw base::Error(base::ErrorKind::kPeer, "XX000", "the query is over");
     }
   }
@@ -346,27 +340,29 @@ TEST_F(ProcessStorm, AnySeatStoppedAtAnyPointIsWaitedFor) {
   for_points([this](const Strike& strike) { return stop_at(strike); }, Blow::kStop);
 }
 
-TEST_F(ProcessStorm, SeatKilledBetweenLaunchAndAttachIsDoneWithout) {
+TEST_F(ProcessStorm, SeatKilledBetweenLaunchAndJoinEndsTheQueryOnceItIsBuried) {
   for (const FaultPoint point : {FaultPoint::kWorkerStart, FaultPoint::kWorkerAttached}) {
     const Strike strike{point, 2, Blow::kKill};
     launch(strike);
     EXPECT_EQ(children_[2]->wait(), -SIGKILL);
+    children_[0]->await_sleep();  // sealed, and waits for what it has asked of the dead seat
     bury(2);
-    for (const std::uint16_t seat : {0, 1, 3}) {
-      EXPECT_EQ(children_[seat]->wait(), kServed) << describe();
+    EXPECT_EQ(children_[0]->wait(), kPeerGone) << describe();
+    for (const std::uint16_t seat : {1, 3}) {
+      const int status = children_[seat]->wait();
+      EXPECT_TRUE(status == kPeerGone || status == kServed) << status << describe();
     }
   }
 }
 
-TEST_F(ProcessStorm, SeatKilledAfterItJoinedBeforeTheSealIsDoneWithout) {
+TEST_F(ProcessStorm, SeatBuriedBeforeTheSealIsDoneWithout) {
   const Strike strike{FaultPoint::kWorkerJoined, 2, Blow::kKill};
-  // The leader cannot seal before this one goes on.
-  const Strike late{FaultPoint::kWorkerAttached, 3, Blow::kStop};
+  const Strike late{FaultPoint::kWorkerAttached, 0, Blow::kStop};  // the leader, before it seals
   launch(strike, &late);
   EXPECT_EQ(children_[2]->wait(), -SIGKILL);
-  ASSERT_TRUE(children_[3]->stops_before_its_end());
+  ASSERT_TRUE(children_[0]->stops_before_its_end());
   bury(2);
-  children_[3]->go_on();
+  children_[0]->go_on();
   for (const std::uint16_t seat : {0, 1, 3}) {
     EXPECT_EQ(children_[seat]->wait(), kServed) << describe();
   }

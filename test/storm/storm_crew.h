@@ -73,8 +73,7 @@ class StormCrew {
     faults_[0]->enter(*waker_);
     std::unique_ptr<SeatRuntime> runtime;
     endings_[0] = ending_of(*mesh_, [&] {
-      await_workers();
-      mesh_->seal();
+      mesh_->seal(exchange::first_seats(options_.shape.came));
       runtime = make_runtime(*mesh_, sources_of(base::kLeaderSeat));
       pull(*runtime, *mesh_);
     });
@@ -109,15 +108,6 @@ class StormCrew {
  private:
   [[nodiscard]] exchange::MeshConfig config() const {
     return engine::testing::SeatCrew::config_for(plan_, options_.shape);
-  }
-
-  void await_workers() {
-    const std::uint64_t came = (std::uint64_t{1} << options_.shape.came) - 1;
-    while ((came & ~(mesh_->joined().bits() | mesh_->dead().bits())) != 0) {
-      if (!mesh_->take_bells()) {
-        mesh_->park();
-      }
-    }
   }
 
   std::unique_ptr<SeatRuntime> make_runtime(exchange::Mesh& mesh, engine::SourceFactory& sources) {

@@ -123,8 +123,7 @@ Crew::Crew(const plan::PlanSpec& plan, const CrewOptions& options) {
   scan_share_init(plan, region_->share());
   engine::SharedKeySets::format(plan, region_->key_sets());
   exchange::Mesh::format(region_->mesh(), config);
-  waker_ = std::make_unique<LatchWaker>(region_->processes());
-  waker_->take_seat(base::kLeaderSeat);
+  waker_ = std::make_unique<ArrivalWatch>(region_->processes());
   mesh_ = std::make_unique<exchange::Mesh>(region_->mesh(), base::kLeaderSeat, *waker_);
 }
 
@@ -180,40 +179,19 @@ dsm_segment* Crew::segment() const noexcept {
   return context_ == nullptr ? nullptr : context_->seg;
 }
 
-bool Crew::everybody_came() const {
-  const exchange::SeatSet joined = mesh_->joined();
-  ParallelContext* context = context_;
-  for (unsigned worker = 0; worker < workers_launched_; ++worker) {
-    if (joined.contains(SeatIndex(static_cast<std::uint16_t>(worker + 1)))) {
-      continue;
-    }
-    const bool stopped = call([=] {
-      pid_t pid = 0;
-      return GetBackgroundWorkerPid(context->worker[worker].bgwhandle, &pid) == BGWH_STOPPED;
-    });
-    if (!stopped) {
-      return false;
-    }
-  }
-  return true;
-}
-
 void Crew::assemble() {
   SLUICE_FAULT_POINT(kLaunchFormatted);
+  exchange::SeatSet expected;
   if (context_ != nullptr) {
     call([this] { LaunchParallelWorkers(context_); });
     workers_launched_ = static_cast<unsigned>(context_->nworkers_launched);
-    SLUICE_FAULT_POINT(kLaunched);
-    for (;;) {
-      // Whoever joins or stops after this sets the latch again.
-      waker_->reset();
-      if (everybody_came()) {
-        break;
-      }
-      waker_->wait();
+    for (unsigned worker = 0; worker < workers_launched_; ++worker) {
+      expected.insert(seat_of_worker(worker));
     }
+    waker_->expect(*context_, expected);
+    SLUICE_FAULT_POINT(kLaunched);
   }
-  mesh_->seal();
+  mesh_->seal(expected);
 }
 
 bool Crew::everybody_stopped() const {

@@ -3,7 +3,7 @@
 // | phase     | by          | then                                                            |
 // |-----------|-------------|-----------------------------------------------------------------|
 // | laid out  | constructor | the region holds plan, empty mesh and scan shares; nobody runs  |
-// | at work   | assemble()  | the workers that came have joined, the membership is sealed     |
+// | at work   | assemble()  | workers are starting, the membership is sealed                  |
 // | dismissed | dismiss()   | the workers have left; counters are final                       |
 // | gone      | disband()   | the region is gone                                              |
 //
@@ -18,8 +18,8 @@
 
 #include "exchange/mesh.h"
 #include "pg/border/pg_include.h"
+#include "pg/launch/arrival_watch.h"
 #include "pg/launch/run_region.h"
-#include "pg/port/latch_waker.h"
 #include "plan/plan_spec.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -48,8 +48,9 @@ class Crew {
   /// Makes no PostgreSQL call: a ParallelContext that was not disbanded is left to the abort.
   ~Crew();
 
-  /// Starts the workers, waits until each has joined or failed, and seals.
-  /// Errors: PgError: an interrupt, or what a worker reported.
+  /// Starts the workers and seals with all that could be started; nobody waits for them to come. A
+  /// worker that never does ends the query when the leader would sleep (ArrivalWatch).
+  /// Errors: PgError.
   void assemble();
 
   [[nodiscard]] exchange::Mesh& mesh() noexcept { return *mesh_; }
@@ -74,7 +75,6 @@ class Crew {
  private:
   void create_context(const RunSizes& sizes, unsigned workers);
   [[nodiscard]] bool create_segment();
-  [[nodiscard]] bool everybody_came() const;
   [[nodiscard]] bool everybody_stopped() const;
   /// Returns once every worker has ended, each without an error of its own.
   void await_workers();
@@ -87,7 +87,7 @@ class Crew {
   std::unique_ptr<void, FreeMemory> local_memory_;
   unsigned workers_launched_ = 0;
   std::optional<RunRegion> region_;
-  std::unique_ptr<LatchWaker> waker_;
+  std::unique_ptr<ArrivalWatch> waker_;
   std::unique_ptr<exchange::Mesh> mesh_;
 };
 

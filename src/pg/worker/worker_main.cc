@@ -109,7 +109,6 @@ void run(dsm_segment* segment, shm_toc* toc) {
   if (!seat.mesh.join()) {
     return;
   }
-  seat.waker.wake(base::kLeaderSeat);
   call([&seat] {
     debug_query_string = seat.region.query();
     pgstat_report_activity(STATE_RUNNING, debug_query_string);
