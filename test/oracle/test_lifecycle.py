@@ -261,6 +261,49 @@ def test_rescan_under_a_nested_loop(big):
     big.execute("reset enable_material")
 
 
+def test_workers_leave_at_the_end_of_rows_that_nobody_rescans(big):
+    """While the leader goes on: an InitPlan's workers do not wait for the end of the query."""
+    query = "select (select count(*) from big a join big b on a.n = b.n), pg_sleep(60)"
+    assert big.is_taken(query, 2)
+    plan = big.plan(query.replace("60", "0"), 2, "analyze, costs off, timing off")
+    assert any("Workers Launched: 2" in line for line in plan), plan
+    outcomes = []
+    thread = threading.Thread(target=lambda: outcomes.append(big.outcome(query, "force", 2)))
+    thread.start()
+    try:
+        wait_until(lambda: sleeps(big.directory, big.connection.info.backend_pid))
+        deadline = time.monotonic() + 20
+        while has_workers(big.directory) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not has_workers(big.directory)
+        assert sleeps(big.directory, big.connection.info.backend_pid), "they left with the query"
+    finally:
+        while thread.is_alive():
+            big.connection.cancel()
+            thread.join(1)
+    assert outcomes[0][:2] == ("error", "57014")
+    assert_session_works(big)
+
+
+def sleeps(directory, pid):
+    with tpch.connect(directory, "postgres").cursor() as cursor:
+        cursor.execute("select wait_event = 'PgSleep' from pg_stat_activity where pid = %s", (pid,))
+        return cursor.fetchone() == (True,)
+
+
+@pytest.mark.parametrize("workers", (0, 1, 2))
+def test_two_runs_in_one_statement(big, workers):
+    """One of an InitPlan, one of the query around it; both are counted whole."""
+    query = "select count(*), sum(a.n) from big a join big b on a.n = b.n where a.n > (select avg(n) from big)"
+    lines = big.plan(query, workers, "analyze, costs off, timing off")
+    assert sum("Custom Scan (Sluice)" in line for line in lines) == 2, lines
+    launched = [line.strip() for line in lines if "Workers Launched" in line]
+    assert launched == [f"Workers Launched: {workers}"] * 2 if workers else not launched, lines
+    scans = [line for line in lines if "Seq Scan on big " in line or line.endswith("Seq Scan on big")]
+    assert any("rows=60000" in line for line in scans), lines
+    big.assert_same(query)
+
+
 def test_timeout_within_one_pattern_match(directory, database, big):
     """A pattern that fails late at every place of a long text: hours, if it could not be ended."""
     victim = Session(directory, database)

@@ -52,11 +52,12 @@ void drop_root(void* root) {
 
 Node* create_scan_state(CustomScan* plan);
 
-void begin_scan(CustomScanState* node, EState* estate, int) {
+void begin_scan(CustomScanState* node, EState* estate, int flags) {
   SluiceScanState* state = state_of(node);
   const auto* plan = reinterpret_cast<CustomScan*>(node->ss.ps.plan);
   state->root = guard([=] {
-    return new Root{LeaderScan(from_custom_private(plan->custom_private)), {}};
+    const bool may_rescan = (flags & EXEC_FLAG_REWIND) != 0;
+    return new Root{LeaderScan(from_custom_private(plan->custom_private), may_rescan), {}};
   });
   state->root_owner.func = &drop_root;
   state->root_owner.arg = state->root;

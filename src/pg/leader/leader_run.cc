@@ -77,6 +77,10 @@ void LeaderRun::restart() {
   });
 }
 
+void LeaderRun::release_workers() {
+  attempt([this] { runtime_->close(); });
+}
+
 void LeaderRun::collect(RunReport& report) const {
   if (crew_ == nullptr) {
     return;

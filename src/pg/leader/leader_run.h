@@ -32,12 +32,15 @@ class LeaderRun {
   /// Makes no PostgreSQL call.
   ~LeaderRun();
 
-  /// Brings the workers in and takes the leader's seat. Once, before pull().
+  /// Starts the workers and takes the leader's seat. Once, before pull().
   void start(Snapshot snapshot);
   /// The next batch, valid until the next call, or null at the end.
   [[nodiscard]] const vector::Batch* pull();
   /// The same rows once more.
   void restart();
+  /// After the end, where nobody will ask for the rows once more: the workers leave while the
+  /// leader goes on. Only finish() may be called from now on.
+  void release_workers();
   /// Closes the leader's seat, sends the workers home, takes their counters and frees the memory.
   void finish(RunReport& report);
 

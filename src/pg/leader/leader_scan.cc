@@ -86,8 +86,10 @@ unsigned workers_for(const SluicePlan& plan, const EState& estate) {
 
 }  // namespace
 
-LeaderScan::LeaderScan(SluicePlan plan)
-    : plan_(std::move(plan)), output_(plan_.outputs, plan_.plan.root.output) {}
+LeaderScan::LeaderScan(SluicePlan plan, bool may_rescan)
+    : plan_(std::move(plan)),
+      output_(plan_.outputs, plan_.plan.root.output),
+      may_rescan_(may_rescan) {}
 
 FetchResult LeaderScan::fetch(ScanState& scan, List* params) {
   try {
@@ -96,6 +98,10 @@ FetchResult LeaderScan::fetch(ScanState& scan, List* params) {
       batch_ = run_->pull();
       next_row_ = 0;
       ended_ = batch_ == nullptr;
+      if (ended_ && !may_rescan_ && run_->has_workers()) {
+        run_->release_workers();
+        released_ = true;
+      }
     }
   } catch (const base::Error& error) {
     if (error.kind() != base::ErrorKind::kAbandon) {
@@ -115,7 +121,7 @@ void LeaderScan::ensure_run(ScanState& scan, List* params) {
   std::vector<plan::Expr> values = evaluate(params, scan.ps.ps_ExprContext, plan_.params);
   SLUICE_FAULT_POINT(kParametersBound);
   must_restart_ = false;
-  if (run_ != nullptr && values == run_params_) {
+  if (run_ != nullptr && !released_ && values == run_params_) {
     run_->restart();
     return;
   }
@@ -149,6 +155,7 @@ void LeaderScan::finish_run() {
   if (run_ != nullptr) {
     run_->finish(past_runs_);
     run_.reset();
+    released_ = false;
   }
 }
 
@@ -157,6 +164,7 @@ void LeaderScan::rescan() noexcept {
   ended_ = false;
   row_returned_ = false;
   must_restart_ = run_ != nullptr;
+  may_rescan_ = may_rescan_ || released_;
 }
 
 void LeaderScan::shutdown() {

@@ -6,8 +6,12 @@
 // | idle      | starts a run -> running     | stays            | stays                  |
 // | running   | a row, or -> ended          | same run, or new | with workers: -> ended |
 // | ended     | the end                     | same run, or new | with workers: run ends |
+// | released  | the end                     | new run          | run ends               |
 // | abandoned | kAbandoned: PostgreSQL's    | stays            | stays                  |
 // |           | own plan answers            |                  |                        |
+//
+// A run with workers that ends is released, and its workers leave at once, unless a rescan was
+// announced or has found one released before.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +43,9 @@ enum class FetchResult : std::uint8_t {
 /// Runs in: the leader.
 class LeaderScan {
  public:
-  explicit LeaderScan(SluicePlan plan);
+  /// `may_rescan`: what is above said that it may want the rows more than once. Where it wants
+  /// them although it did not say so, that costs another start, once.
+  LeaderScan(SluicePlan plan, bool may_rescan);
 
   /// Makes the next row current. `params`: the ExprStates of custom_exprs, evaluated in the scan's
   /// own expression context before a run starts.
@@ -73,12 +79,14 @@ class LeaderScan {
 
   const SluicePlan plan_;
   const RowOutput output_;
+  bool may_rescan_;
   std::unique_ptr<LeaderRun> run_;
   std::vector<plan::Expr> run_params_;
   RunReport past_runs_;
   const vector::Batch* batch_ = nullptr;
   std::uint32_t next_row_ = 0;
   bool ended_ = false;
+  bool released_ = false;  // the run's workers leave already
   bool must_restart_ = false;
   bool row_returned_ = false;
   bool abandoned_ = false;
