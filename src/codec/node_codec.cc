@@ -73,6 +73,9 @@ class SpecEncoder {
       encode_enum(call.function, out_);
       out_.u32(call.column);
       encode_type(call.result, out_);
+      if (plan::is_foreign(call)) {
+        encode_foreign(call.foreign);
+      }
     }
   }
   void operator()(const TopKSpec& top_k) const {
@@ -97,6 +100,17 @@ class SpecEncoder {
   }
 
  private:
+  void encode_foreign(const plan::ForeignAggregateSpec& foreign) const {
+    out_.string(foreign.definition);
+    out_.columns(foreign.arguments);
+    out_.flag(foreign.filter.has_value());
+    if (foreign.filter.has_value()) {
+      out_.u32(*foreign.filter);
+    }
+    encode_enum(foreign.order, out_);
+    out_.flag(foreign.keeps_rows);
+  }
+
   ByteWriter& out_;
 };
 
@@ -129,6 +143,18 @@ HashJoinSpec decode_join(ByteReader& in) {
   return join;
 }
 
+plan::ForeignAggregateSpec decode_foreign(ByteReader& in) {
+  plan::ForeignAggregateSpec foreign;
+  foreign.definition = in.string();
+  foreign.arguments = in.columns();
+  if (in.flag()) {
+    foreign.filter = in.u32();
+  }
+  foreign.order = in.enumerator(plan::RowOrder::kScan);
+  foreign.keeps_rows = in.flag();
+  return foreign;
+}
+
 AggregateSpec decode_aggregate(ByteReader& in) {
   AggregateSpec aggregate;
   aggregate.phase = in.enumerator(plan::AggregatePhase::kFinal);
@@ -136,10 +162,13 @@ AggregateSpec decode_aggregate(ByteReader& in) {
   const std::size_t calls = in.count(kCallBytes);
   for (std::size_t i = 0; i < calls; ++i) {
     plan::AggregateCall call;
-    call.function = in.enumerator(plan::AggregateFunction::kTotalSum);
+    call.function = in.enumerator(plan::AggregateFunction::kForeign);
     call.column = in.u32();
     call.result = decode_type(in);
-    aggregate.calls.push_back(call);
+    if (plan::is_foreign(call)) {
+      call.foreign = decode_foreign(in);
+    }
+    aggregate.calls.push_back(std::move(call));
   }
   return aggregate;
 }

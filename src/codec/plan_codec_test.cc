@@ -52,8 +52,20 @@ PlanSpec every_expression() {
   return build_plan(build_project(std::move(scan), std::move(exprs)));
 }
 
+PlanSpec foreign_aggregates() {
+  std::vector<AggregateCall> calls(3, foreign_call({1, 0, 1}, DataType::of(TypeKind::kOpaque)));
+  calls[1].foreign.filter = 2;
+  calls[1].foreign.arguments.clear();
+  calls[1].foreign.order = RowOrder::kScan;
+  calls[2].foreign.keeps_rows = true;
+  calls[2].foreign.order = RowOrder::kChecked;
+  calls.push_back({AggregateFunction::kCountStar, 0, kInt8});
+  return build_plan(build_aggregate(build_scan("t", {{"a", kInt4}, {"b", kText}, {"c", kBool}}, 9),
+                                    {0}, std::move(calls), 2));
+}
+
 std::vector<PlanSpec> samples() {
-  std::vector<PlanSpec> plans = {tpch_q1(), tpch_q6(), every_expression()};
+  std::vector<PlanSpec> plans = {tpch_q1(), tpch_q6(), every_expression(), foreign_aggregates()};
   plans.push_back(enforce_dsm_shuffle(tpch_q3(), seats(3)));
   plans.push_back(enforce_dsm_shuffle(tpch_q5(), seats(4)));
   return plans;

@@ -58,6 +58,8 @@ SinkState AggregateSink::finish() {
   return SinkState::kAccepted;
 }
 
+void AggregateSink::close() { table_->close(); }
+
 std::unique_ptr<Source> AggregateSink::results() {
   return std::make_unique<GroupSource>(*table_, counters_);
 }

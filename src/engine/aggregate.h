@@ -21,6 +21,9 @@ class AggregateSink final : public Sink {
   ~AggregateSink() override;
   [[nodiscard]] SinkState consume(const vector::Batch& batch) override;
   [[nodiscard]] SinkState finish() override;
+  /// Gives back what lies outside of the engine, whether it was finished or not. Idempotent.
+  /// Errors: those of foreign aggregates.
+  void close();
   /// The groups, once finished; the sink outlives the source.
   [[nodiscard]] std::unique_ptr<Source> results();
 

@@ -250,6 +250,8 @@ std::unique_ptr<AggregateState> make_aggregate_state(const plan::AggregateCall& 
       return make_extreme<false>(input, setting);
     case AggregateFunction::kMax:
       return make_extreme<true>(input, setting);
+    case AggregateFunction::kForeign:
+      break;  // has ForeignStates
   }
   base::throw_internal("unknown aggregate function");
 }

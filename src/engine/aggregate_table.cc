@@ -35,6 +35,13 @@ AggregateTable::AggregateTable(const plan::AggregateSpec& spec,
     }
   }
   for (const plan::AggregateCall& call : spec.calls) {
+    if (plan::is_foreign(call)) {
+      states_.push_back(nullptr);
+      foreign_.push_back(std::make_unique<ForeignStates>(call, input, grouped, budget));
+      foreign_.back()->grow(grouped ? 0 : 1);
+      continue;
+    }
+    foreign_.push_back(nullptr);
     const plan::DataType type =
         reads_column(call, spec.phase) ? input.at(call.column) : call.result;
     states_.push_back(make_aggregate_state(call, spec.phase, type, grouped, budget));
@@ -53,6 +60,11 @@ void AggregateTable::consume(const Batch& batch) {
 void AggregateTable::update(const Batch& batch, const RowsByGroup& rows, std::uint32_t groups) {
   for (std::size_t i = 0; i < states_.size(); ++i) {
     const plan::AggregateCall& call = spec_.calls[i];
+    if (foreign_[i] != nullptr) {
+      foreign_[i]->grow(groups);
+      foreign_[i]->update(batch, rows, scratch_->state);
+      continue;
+    }
     states_[i]->grow(groups);
     states_[i]->update(reads_column(call, spec_.phase) ? &batch.column(call.column) : nullptr, rows,
                        scratch_->state);
@@ -99,8 +111,12 @@ RowsByGroup AggregateTable::sort_into_runs(const Batch& batch) noexcept {
 }
 
 void AggregateTable::finish() {
-  for (const std::unique_ptr<AggregateState>& state : states_) {
-    state->finish();
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    if (foreign_[i] != nullptr) {
+      foreign_[i]->finish();
+    } else {
+      states_[i]->finish();
+    }
   }
 }
 
@@ -129,6 +145,14 @@ Batch AggregateTable::states_of(const Batch& batch) {
   return {views_, batch.rows(), batch.selection(), batch.count()};
 }
 
+void AggregateTable::close() {
+  for (const std::unique_ptr<ForeignStates>& states : foreign_) {
+    if (states != nullptr) {
+      states->close();
+    }
+  }
+}
+
 Batch AggregateTable::read(std::uint32_t first) {
   const std::uint32_t count = std::min(groups() - first, kBatchRowsMax);
   if (keys_.has_value()) {
@@ -138,7 +162,8 @@ Batch AggregateTable::read(std::uint32_t first) {
     views_[k] = keys_->keys().load(k, scratch_->groups, {all_rows(), count}, key_columns_[k]);
   }
   for (std::size_t i = 0; i < states_.size(); ++i) {
-    views_[key_columns_.size() + i] = states_[i]->view(first, count);
+    views_[key_columns_.size() + i] =
+        foreign_[i] != nullptr ? foreign_[i]->view(first) : states_[i]->view(first, count);
   }
   return {views_, count};
 }

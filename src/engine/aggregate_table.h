@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "engine/aggregate_state.h"
+#include "engine/foreign_states.h"
 #include "engine/group_table.h"
 #include "engine/row_store.h"
 #include "plan/plan_spec.h"
@@ -27,12 +28,15 @@ class AggregateTable {
 
   void consume(const vector::Batch& batch);
   /// The states of each row by itself, as if it were the only one of its group. Valid as long as
-  /// `batch`, until the next call. Shape: with keys; after clear(), and clear() comes after it.
+  /// `batch`, until the next call. Shape: with keys, without foreign calls; after clear(), and
+  /// clear() comes after it.
   [[nodiscard]] vector::Batch states_of(const vector::Batch& batch);
   /// Checks all states. Before read().
   void finish();
-  /// Forgets all groups and keeps most of their memory. Shape: with keys.
+  /// Forgets all groups and keeps most of their memory. Shape: with keys; no foreign call.
   void clear() noexcept;
+  /// Has foreign aggregates give back what they hold; finish() does it, too.
+  void close();
   [[nodiscard]] std::uint32_t groups() const noexcept {
     return keys_.has_value() ? keys_->groups() : 1;
   }
@@ -54,7 +58,9 @@ class AggregateTable {
 
   const plan::AggregateSpec spec_;
   std::optional<GroupTable> keys_;
+  // By call; one of the two is null.
   std::vector<std::unique_ptr<AggregateState>> states_;
+  std::vector<std::unique_ptr<ForeignStates>> foreign_;
   base::Arena arena_;
   Scratch* scratch_;
   std::vector<LoadedColumn> key_columns_;

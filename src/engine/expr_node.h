@@ -45,10 +45,14 @@ class ExprNode {
                                              vector::RowIndex* passed);
 };
 
-/// A node's result: values and validity of kBatchRowsMax rows. Values begin as zeros.
+/// A result: values and validity of, where it is a node's, kBatchRowsMax rows. Values begin as
+/// zeros.
 /// Owns: nothing; the arena does.
 struct ValueBuffer {
   ValueBuffer(vector::PhysicalType type, base::Arena& arena);
+  /// Over memory of somebody else's.
+  ValueBuffer(vector::PhysicalType value_type, std::byte* at, std::uint64_t* valid) noexcept
+      : type(value_type), values(at), validity(valid) {}
 
   template <typename T>
   [[nodiscard]] T* as() const noexcept {

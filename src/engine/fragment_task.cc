@@ -235,11 +235,19 @@ Sink& FragmentTask::make_sink(const PlanNode* node) {
 
 void FragmentTask::close() {
   std::exception_ptr first;
-  if (const std::unique_ptr<Pipeline> pipeline = std::move(current_)) {
+  const auto attempt = [&first](auto&& step) {
     try {
-      pipeline->close();
+      step();
     } catch (...) {
-      first = std::current_exception();
+      first = first == nullptr ? std::current_exception() : first;
+    }
+  };
+  if (const std::unique_ptr<Pipeline> pipeline = std::move(current_)) {
+    attempt([&pipeline] { pipeline->close(); });
+  }
+  for (auto& [node, blocking] : blocking_) {
+    if (blocking.aggregate != nullptr) {
+      attempt([&blocking] { blocking.aggregate->close(); });
     }
   }
   for (auto& [node, consumed] : inputs_) {

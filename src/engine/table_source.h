@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "engine/expr_program.h"
 #include "engine/source.h"
+#include "engine/test_foreign_total.h"
 #include "engine/test_rows.h"
 #include "exchange/seat_set.h"
 
@@ -35,7 +36,9 @@ struct ScanShare {
 /// The tables of one plan, by relation.
 class Tables {
  public:
-  explicit Tables(std::size_t claim_rows = 100) : claim_rows_(claim_rows) {}
+  explicit Tables(std::size_t claim_rows = 100) : claim_rows_(claim_rows) {
+    set_foreign_aggregate_maker(make_foreign_total);  // of random plans
+  }
 
   void add(std::uint32_t relation, Rows rows) { rows_[relation] = std::move(rows); }
   /// Once the plan has its node ids and before any seat runs.

@@ -51,6 +51,11 @@ Placed place_aggregate(PlanNode aggregate, Placed input, bool at_root,
   if (input.is_single() || (!keys.empty() && input.co_locates(keys))) {
     return one_phase(std::move(aggregate), std::move(input));
   }
+  const auto& calls = aggregate.as<AggregateSpec>()->calls;
+  if (std::any_of(calls.begin(), calls.end(), is_foreign)) {
+    return one_phase(std::move(aggregate), keys.empty() ? gathered(std::move(input))
+                                                        : redistributed(std::move(input), keys));
+  }
   const double groups = aggregate.rows_estimated;
   if (keys.empty() || (at_root && groups < kFewGroupsMax)) {
     Placed states = gathered(partial(aggregate, std::move(input), computing_seats));

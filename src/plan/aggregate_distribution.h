@@ -9,6 +9,7 @@ namespace sluice::plan {
 
 /// `aggregate` with the phases and exchanges that it needs above `input`:
 ///   rows of a group are in one seat already   one phase, where they are
+///   foreign calls, which have no partial      gather, with keys redistribute the rows -> one phase
 ///   no keys, or few groups, below the root    partial -> gather -> final in the leader
 ///   nearly as many groups as rows             redistribute the rows -> one phase
 ///   otherwise                                 partial -> redistribute on the group keys -> final

@@ -84,8 +84,23 @@ bool is_decimal_sum(const DataType& sum, std::uint8_t scale) {
   return sum.kind == TypeKind::kDecimal && !sum.is_decimal64() && sum.scale == scale;
 }
 
+bool is_foreign_result(const AggregateCall& call, const Types& input) {
+  const ForeignAggregateSpec& foreign = call.foreign;
+  require(foreign.arguments.size() <= kColumnsMax, "too many columns");
+  for (const std::uint32_t argument : foreign.arguments) {
+    (void)type_of(argument, input);
+  }
+  require(!foreign.filter.has_value() || type_of(*foreign.filter, input).kind == TypeKind::kBool,
+          "filter of an aggregate that is no bool");
+  return call.result.is_valid() && call.column == 0 && foreign.order <= RowOrder::kScan &&
+         foreign.definition.find('\0') != std::string::npos;
+}
+
 /// Of rows; a state has the type of its result.
 bool is_result(const AggregateCall& call, const Types& input) {
+  if (is_foreign(call)) {
+    return is_foreign_result(call, input);
+  }
   if (call.function == AggregateFunction::kCountStar) {
     return call.result == DataType::of(TypeKind::kInt64);
   }
@@ -136,6 +151,8 @@ bool is_state(const AggregateCall& call, const Types& input) {
     case AggregateFunction::kSum:
       return call.result.kind == TypeKind::kInt64 || call.result.kind == TypeKind::kFloat64 ||
              is_decimal_sum(call.result, call.result.scale);
+    case AggregateFunction::kForeign:
+      return false;
   }
   return false;
 }
@@ -149,7 +166,11 @@ Types derive(const AggregateSpec& aggregate, const PlanNode& node) {
     require(type.has_equality(), "group key without an equality");
   }
   for (const AggregateCall& call : aggregate.calls) {
-    require(call.function <= AggregateFunction::kTotalSum, "unknown aggregate");
+    require(call.function <= AggregateFunction::kForeign, "unknown aggregate");
+    require(is_foreign(call) || call.foreign == ForeignAggregateSpec{},
+            "definition of an aggregate that needs none");
+    require(!is_foreign(call) || aggregate.phase == AggregatePhase::kSingle,
+            "foreign aggregate in phases");
     require(
         aggregate.phase == AggregatePhase::kFinal ? is_state(call, input) : is_result(call, input),
         "result type of an aggregate");

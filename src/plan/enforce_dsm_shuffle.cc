@@ -25,10 +25,11 @@ bool is_one_process(const PlanNode& node) {
   return std::all_of(node.inputs.begin(), node.inputs.end(), is_one_process);
 }
 
-/// A float8 sum depends on the order of its rows.
+/// A float8 sum depends on the order of its rows, and some foreign calls do.
 bool depends_on_order(const AggregateSpec& aggregate) {
   return std::any_of(aggregate.calls.begin(), aggregate.calls.end(), [](const AggregateCall& call) {
-    return call.function == AggregateFunction::kSum && call.result.kind == TypeKind::kFloat64;
+    return (call.function == AggregateFunction::kSum && call.result.kind == TypeKind::kFloat64) ||
+           call.foreign.order == RowOrder::kScan;
   });
 }
 

@@ -71,6 +71,29 @@ TEST(EnforceDsmShuffle, FinalAggregateReadsTheStatesOfThePartialOne) {
   EXPECT_EQ(plan.root.output, tpch_q1().root.output);
 }
 
+TEST(EnforceDsmShuffle, ForeignAggregatesHaveTheRowsOfAGroupInOneSeat) {
+  const auto plan = [](std::vector<std::uint32_t> keys, double groups, RowOrder order) {
+    AggregateCall call = foreign_call({1}, kInt4);
+    call.foreign.order = order;
+    return build_plan(build_aggregate(small_table(1e6), std::move(keys),
+                                      {call, {AggregateFunction::kCountStar, 0, kInt8}}, groups));
+  };
+  EXPECT_EQ(titles(enforce_dsm_shuffle(plan({}, 1, RowOrder::kAny), seats(3))), R"(
+Aggregate
+ Exchange Gather stream 0
+  Seq Scan on t
+)");
+  for (const double groups : {5.0, 1e5, 9e5}) {
+    EXPECT_EQ(titles(enforce_dsm_shuffle(plan({0}, groups, RowOrder::kChecked), seats(3))), R"(
+Exchange Gather stream 0
+ HashAggregate
+  Exchange Redistribute stream 1
+   Seq Scan on t
+)");
+  }
+  EXPECT_FALSE(enforce_dsm_shuffle(plan({0}, 5, RowOrder::kScan), seats(3)).distributed);
+}
+
 TEST(EnforceDsmShuffle, PlainAggregateGathersItsStates) {
   EXPECT_EQ(titles(enforce_dsm_shuffle(tpch_q6(), seats(2))), R"(
 Final Aggregate

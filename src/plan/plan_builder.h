@@ -94,6 +94,15 @@ struct JoinKeys {
   return build_node(std::move(aggregate), one_input(std::move(input)), rows);
 }
 
+/// A foreign call named "name".
+[[nodiscard]] inline AggregateCall foreign_call(std::vector<std::uint32_t> arguments,
+                                                DataType result) {
+  AggregateCall call{AggregateFunction::kForeign, 0, result};
+  call.foreign.definition = std::string("name\0text", 9);
+  call.foreign.arguments = std::move(arguments);
+  return call;
+}
+
 [[nodiscard]] inline PlanNode build_top_k(PlanNode input, std::vector<SortKey> keys,
                                           std::uint64_t limit) {
   const double rows = std::min(input.rows_estimated, static_cast<double>(limit));

@@ -210,7 +210,8 @@ class PlanSimulator {
   [[nodiscard]] static SimulatedRow empty_state(const AggregateSpec& aggregate) {
     SimulatedRow state;
     for (const AggregateCall& call : aggregate.calls) {
-      const bool zero = counts(call.function) || call.function == AggregateFunction::kTotalCount;
+      const bool zero = counts(call.function) || is_foreign(call) ||
+                        call.function == AggregateFunction::kTotalCount;
       state.push_back(zero ? SimulatedValue(0) : std::nullopt);
     }
     return state;
@@ -218,6 +219,13 @@ class PlanSimulator {
 
   static void add(const AggregateCall& call, AggregatePhase phase, const SimulatedRow& row,
                   SimulatedValue& state) {
+    if (is_foreign(call)) {
+      state = *state + 1;
+      for (const std::uint32_t argument : call.foreign.arguments) {
+        state = *state + row[argument].value_or(0);
+      }
+      return;
+    }
     const bool combines = phase == AggregatePhase::kFinal;
     const SimulatedValue arg =
         call.function == AggregateFunction::kCountStar && !combines ? 1 : row[call.column];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -107,19 +108,45 @@ enum class AggregateFunction : std::uint8_t {
   kMax = 4,
   kTotalCount = 5,  // int8 -> int8, of counts of parts: 0 where there are none
   kTotalSum = 6,    // int8 -> int8, of sums of parts
+  kForeign = 7,     // what PostgreSQL computes; see ForeignAggregateSpec
 };
 
 /// kSingle: rows in, results out. kPartial: rows in, states out. kFinal: states in, results out.
 /// A state has the result's type; the final function of a count is a sum.
 enum class AggregatePhase : std::uint8_t { kSingle = 0, kPartial = 1, kFinal = 2 };
 
+/// In which order a foreign call wants its rows. The numbers are part of the plan format.
+enum class RowOrder : std::uint8_t {
+  kAny = 0,      // its result is the same for any
+  kChecked = 1,  // for any, or it gives the run up where another order could show
+  kScan = 2,     // as one scan reads them
+};
+
+/// Of a kForeign call. Its states stay where they are: kSingle only.
+/// Shape: `definition` is a name for EXPLAIN, a zero byte and what its maker reads
+///        (engine/foreign_aggregate.h). `arguments` are columns of any type.
+struct ForeignAggregateSpec {
+  std::string definition;
+  std::vector<std::uint32_t> arguments;
+  std::optional<std::uint32_t> filter;  // a bool column: rows where it is not true do not count
+  RowOrder order = RowOrder::kAny;
+  bool keeps_rows = false;  // until the group is complete: for memory estimates
+
+  friend bool operator==(const ForeignAggregateSpec&, const ForeignAggregateSpec&) = default;
+};
+
 struct AggregateCall {
   AggregateFunction function = AggregateFunction::kCountStar;
-  std::uint32_t column = 0;  // of the input; in kFinal, of the state
+  std::uint32_t column = 0;  // of the input; in kFinal, of the state; 0 of kForeign
   DataType result;
+  ForeignAggregateSpec foreign{};
 
   friend bool operator==(const AggregateCall&, const AggregateCall&) = default;
 };
+
+[[nodiscard]] inline bool is_foreign(const AggregateCall& call) noexcept {
+  return call.function == AggregateFunction::kForeign;
+}
 
 /// Output: the group keys in order, then one column a call. Without keys exactly one row comes out
 /// of kSingle and kFinal, and one a seat out of kPartial; with keys kPartial may hand out several

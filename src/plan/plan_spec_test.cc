@@ -115,6 +115,16 @@ TEST(ValidatePlan, DepthAndNodesAreBounded) {
   EXPECT_FALSE(is_valid(build_plan(std::move(wide))));
 }
 
+/// An aggregate whose output is not derived yet.
+PlanNode make_node_over(PlanNode input, AggregateCall call) {
+  PlanNode node;
+  AggregateSpec spec;
+  spec.calls.push_back(std::move(call));
+  node.spec = std::move(spec);
+  node.inputs.push_back(std::move(input));
+  return node;
+}
+
 TEST(DeriveOutput, ScanShowsItsOutputsInOrder) {
   PlanNode node = table();
   node.as<ScanSpec>()->outputs = {3, 0, 0};
@@ -133,6 +143,37 @@ TEST(DeriveOutput, JoinShowsProbeThenBuildColumns) {
   EXPECT_THROW((void)build_join(table(), table(), {{}, {}}, {}, 1), base::Error);
   EXPECT_THROW((void)build_join(table(), table(), {{0, 1}, {0}}, {}, 1), base::Error);
   EXPECT_THROW((void)build_join(table(), table(), {{0}, {0}}, {8}, 1), base::Error);
+}
+
+TEST(DeriveOutput, ForeignAggregatesHaveWhateverTypeTheySayOfColumnsThatAreThere) {
+  const DataType opaque = DataType::of(TypeKind::kOpaque);
+  const auto derive = [&](void (*change)(AggregateSpec&)) {
+    PlanNode input = table();
+    input.output[2] = kBool;
+    PlanNode node = make_node_over(std::move(input), foreign_call({0, 3, 0}, opaque));
+    change(*node.as<AggregateSpec>());
+    return derive_output(node);
+  };
+  EXPECT_EQ(derive([](AggregateSpec&) {}), (std::vector<DataType>{opaque}));
+  EXPECT_EQ(derive([](AggregateSpec& spec) { spec.calls[0].foreign.filter = 2; }),
+            (std::vector<DataType>{opaque}));
+  void (*const changes[])(AggregateSpec&) = {
+      [](AggregateSpec& spec) { spec.phase = AggregatePhase::kPartial; },
+      [](AggregateSpec& spec) { spec.phase = AggregatePhase::kFinal; },
+      [](AggregateSpec& spec) { spec.calls[0].foreign.arguments.push_back(4); },
+      [](AggregateSpec& spec) { spec.calls[0].foreign.filter = 4; },
+      [](AggregateSpec& spec) { spec.calls[0].foreign.filter = 0; },
+      [](AggregateSpec& spec) { spec.calls[0].foreign.definition = "text"; },
+      [](AggregateSpec& spec) { spec.calls[0].column = 1; },
+      [](AggregateSpec& spec) { spec.calls[0].result.precision = 1; },
+      [](AggregateSpec& spec) {
+        spec.calls[0].function = AggregateFunction::kCountStar;
+        spec.calls[0].result = kInt8;
+      },
+  };
+  for (const auto change : changes) {
+    EXPECT_THROW((void)derive(change), base::Error);
+  }
 }
 
 TEST(DeriveOutput, SumsHavePostgresqlsTypes) {

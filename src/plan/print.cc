@@ -98,6 +98,15 @@ std::string sort_text(const TopKSpec& top_k, const Names& names) {
   return joined(parts, ", ");
 }
 
+std::string foreign_name(const ForeignAggregateSpec& foreign, const Names& names) {
+  std::string text = foreign.definition.substr(0, foreign.definition.find('\0'));
+  text += "(" + joined(names_at(names, foreign.arguments), ", ") + ")";
+  if (foreign.filter.has_value()) {
+    text += " FILTER (WHERE " + name_at(names, *foreign.filter) + ")";
+  }
+  return text;
+}
+
 std::string call_name(const AggregateCall& call, AggregatePhase phase, const Names& names) {
   if (phase == AggregatePhase::kFinal) {
     return name_at(names, call.column);  // the state, which partial has named after its call
@@ -116,6 +125,8 @@ std::string call_name(const AggregateCall& call, AggregatePhase phase, const Nam
     case AggregateFunction::kTotalCount:
     case AggregateFunction::kTotalSum:
       return "total(" + name_at(names, call.column) + ")";
+    case AggregateFunction::kForeign:
+      return foreign_name(call.foreign, names);
   }
   return "?";
 }

@@ -43,6 +43,14 @@ TEST(Print, FinalColumnsAreNamedAfterTheCallsOfThePartialAggregate) {
                                       "sum((l_extendedprice * (1.00 - l_discount)))", "count(*)"}));
 }
 
+TEST(Print, ForeignAggregatesAreShownAsCalls) {
+  AggregateCall call = foreign_call({1, 0}, kText);
+  call.foreign.filter = 2;
+  const PlanNode node = build_aggregate(
+      build_scan("t", {{"a", kInt4}, {"b", kInt4}, {"c", kBool}}, 1), {}, {call}, 1);
+  EXPECT_EQ(describe(node), "Aggregate  [Aggregates: name(b, a) FILTER (WHERE c)]");
+}
+
 TEST(Print, SortKeysShowOnlyWhatIsNotTheDefault) {
   PlanNode top_k =
       build_top_k(build_scan("t", {{"a", kInt4}}, 1),

@@ -7,12 +7,16 @@
 #include <numeric>
 #include <optional>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "plan/plan_builder.h"
 
 namespace sluice::plan {
+
+/// The definition of RandomPlan's foreign aggregates.
+inline const std::string kForeignTotal("total\0", 6);
 
 class RandomPlan {
  public:
@@ -109,9 +113,11 @@ class RandomPlan {
   [[nodiscard]] AggregateCall call(const PlanNode& input) {
     const std::uint32_t column = any_column(input);
     const DataType type = input.output[column];
-    switch (below(5)) {
+    switch (below(6)) {
       case 0:
         return {AggregateFunction::kCountStar, 0, kInt8};
+      case 4:
+        return foreign_total(input);
       case 1:
         return {AggregateFunction::kCount, column, kInt8};
       case 2:
@@ -121,6 +127,17 @@ class RandomPlan {
       default:
         return {AggregateFunction::kSum, column, type == kInt4 ? kInt8 : DataType::decimal(38, 0)};
     }
+  }
+
+  /// The number of rows plus the sum of their arguments (engine/test_foreign_total.h).
+  [[nodiscard]] AggregateCall foreign_total(const PlanNode& input) {
+    AggregateCall call{AggregateFunction::kForeign, 0, kInt8};
+    call.foreign.definition = kForeignTotal;
+    call.foreign.keeps_rows = below(2) == 0;
+    for (std::uint32_t i = below(3); i > 0; --i) {
+      call.foreign.arguments.push_back(any_column(input));
+    }
+    return call;
   }
 
   [[nodiscard]] PlanNode aggregate(PlanNode input, bool at_root) {

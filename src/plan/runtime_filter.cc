@@ -40,9 +40,11 @@ bool build_rows_only_match(JoinType type) noexcept {
   }
 }
 
-/// An overflow of a float sum is PostgreSQL's error; that of an integer or decimal sum is none.
-bool may_raise_sum(const AggregateCall& call) noexcept {
-  return call.function == AggregateFunction::kSum && call.result.kind == TypeKind::kFloat64;
+/// An overflow of a float sum is PostgreSQL's error, as all that foreign calls raise; that of an
+/// integer or decimal sum is none.
+bool may_raise_call(const AggregateCall& call) noexcept {
+  return is_foreign(call) ||
+         (call.function == AggregateFunction::kSum && call.result.kind == TypeKind::kFloat64);
 }
 
 /// To read a large build side again for a filter is worth it only where probe rows are expected to
@@ -89,7 +91,7 @@ class Tracer {
       }
     } else if (const auto* aggregate = node.as<AggregateSpec>()) {
       if (column < aggregate->group_keys.size() &&
-          std::ranges::none_of(aggregate->calls, may_raise_sum)) {
+          std::ranges::none_of(aggregate->calls, may_raise_call)) {
         trace(node.inputs[0], aggregate->group_keys[column]);
       }
     } else if (const auto* join = node.as<HashJoinSpec>()) {

@@ -83,6 +83,10 @@ TEST(RuntimeFilter, NoGroupWhoseSumMayRaiseIsLeftOut) {
   };
   EXPECT_EQ(filters(kInt4, kInt8), Texts{"t (a = c)"});
   EXPECT_TRUE(filters(kFloat8, kFloat8).empty());
+  PlanNode groups =
+      build_aggregate(table("t", "a", "b"), {0}, {foreign_call({1}, DataType(kInt8))}, 10);
+  EXPECT_TRUE(
+      filters_of(build_join(std::move(groups), table("u", "c", "d"), {{0}, {0}}, {0}, 10)).empty());
 }
 
 TEST(RuntimeFilter, NothingThatMayRaiseIsLeftOut) {
