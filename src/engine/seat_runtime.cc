@@ -122,10 +122,6 @@ void SeatRuntime::Impl::begin_root() {
 /// like. None of these waits for the leader to read on: a build side never hangs on the probe side
 /// above it (docs/protocol.md, "Settled").
 void SeatRuntime::Impl::hold_rows() {
-  if (plan.leader_computes) {
-    rows_may_go = true;  // the root is past all of it
-    return;
-  }
   scheduler.run([this] {
     for (const PlanNode* node : exchanges) {
       if (node == nullptr) {
