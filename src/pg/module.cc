@@ -6,6 +6,7 @@
 #include "pg/leader/custom_scan.h"
 #include "pg/planner/planner_hook.h"
 #include "pg/port/faults.h"
+#include "pg/port/foreign_aggregate.h"
 #include "pg/port/foreign_function.h"
 #include "pg/port/pg_interrupts.h"
 #include "pg/port/settings.h"
@@ -27,6 +28,7 @@ void _PG_init(void) {
   sluice::pg::define_faults();
 #endif
   sluice::base::set_interrupt_poll(sluice::pg::serve_interrupts);
+  sluice::engine::set_foreign_aggregate_maker(sluice::pg::make_foreign_aggregate);
   sluice::engine::set_foreign_function_maker(sluice::pg::make_foreign_function);
   sluice::pg::define_settings();
   sluice::pg::register_custom_scan();

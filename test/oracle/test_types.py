@@ -135,8 +135,8 @@ def test_opaque_values_are_carried(tables, n, spec):
 @each(CARRIED)
 def test_opaque_values_are_compared_by_postgresql_only(tables, n, spec):
     if spec[0] not in WITHOUT_EQUALITY:
-        for query in (f"select o{n}, count(*) from typed where i < 200 group by o{n}", f"select count(distinct o{n}) from typed"):
-            tables.assert_same(query, workers=(0, 2), taken=False)
+        tables.assert_same(f"select o{n}, count(*) from typed where i < 200 group by o{n}", workers=(0, 2), taken=False)
+        tables.assert_same(f"select count(distinct o{n}) from typed", workers=(0, 2), taken=spec[0] != "pair")
         for query in (f"select count(*), sum(a.i) from typed a join typed_too b on a.o{n} = b.o{n} where a.i < 400 and b.i < 400",
                       f"select a.o{n} from typed a join typed_too b on a.i = b.i order by a.o{n} limit 7"):
             for workers in (0, 2):
@@ -159,8 +159,7 @@ def test_numerics_without_a_scale(tables):
     tables.assert_same(f"select a.i, a.o{n} + b.o{n}, b.o{n} * 2 from typed a join typed_too b on a.i = b.i")
     for query in (f"select sum(o{n}), count(o{n}) from typed", f"select i % 7, avg(o{n}) from typed group by 1",
                   f"select min(o{n}), max(o{n}) from typed"):
-        tables.assert_same(query, workers=(0, 2), taken=False)
-    # PostgreSQL adds up what is joined here.
+        tables.assert_same(query, workers=(0, 2))
     tables.assert_same(f"select sum(a.o{n}), max(b.o{n}) from typed a join typed_too b on a.i = b.i where a.i % 50 < 7")
     tables.execute("deallocate all; set plan_cache_mode = force_generic_plan;"
                    f"prepare above (numeric) as select count(*), sum(i) from typed where o{n} > $1")

@@ -10,6 +10,7 @@
 #include "pg/planner/leaves.h"
 #include "pg/port/settings.h"
 #include "pg/port/types.h"
+#include "pg/port/value_error.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/parallel.h>
@@ -34,13 +35,6 @@ void run_init_plans(const ScanState& scan) {
   const auto* plan = reinterpret_cast<const CustomScan*>(scan.ps.plan);
   Bitmapset* params = init_plan_params_of(reinterpret_cast<Node*>(plan->custom_exprs));
   call([&] { ExecSetParamPlanMulti(params, scan.ps.ps_ExprContext); });
-}
-
-/// Whether the error is of the value that was asked for, not of the session or the server.
-bool is_of_the_value(const PgError& error) {
-  const int category = ERRCODE_TO_CATEGORY(error.data()->sqlerrcode);
-  return category == ERRCODE_DATA_EXCEPTION ||
-         category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION;  // a name of nothing
 }
 
 /// Errors: kAbandon when a value does not fit the type that was planned for it, or cannot be had:

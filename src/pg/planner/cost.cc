@@ -83,7 +83,10 @@ Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec,
   const double startup = traits.workers > 0 ? parallel_setup_cost : kLeaderAloneStartup;
   // PostgreSQL unpacks only what an expression or the client comes to look at.
   const double unpacking = static_cast<double>(traits.toast_pages) * random_page_cost;
-  const double work = (engine_cost(replaced) + unpacking) / seats +
+  // engine_cost() takes them for the engine's own.
+  const double foreign = (1 - kAggregateFactor) * traits.foreign_cost;
+  const double work = (engine_cost(replaced) + unpacking + foreign) / seats +
+                      (1 - kAggregateFactor / seats) * traits.leader_cost +
                       exchanged_rows(spec.root) * cpu_tuple_cost * kExchangedRowFactor;
   const double output = spec.root.rows_estimated * cpu_tuple_cost * kReturnedRowFactor;
   const double total = startup + work + output;

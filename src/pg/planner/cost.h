@@ -30,6 +30,8 @@ struct RunTraits {
   int workers = 0;
   bool root_streams = false;
   std::uint64_t toast_pages = 0;  // of the tables whose scans unpack values
+  double foreign_cost = 0;        // of PostgreSQL's functions for aggregates with group keys
+  double leader_cost = 0;         // of those without
 };
 
 /// Of running `replaced` here. Shape: `spec` is `replaced` lowered, and distributed where there are

@@ -1,11 +1,11 @@
-// Agg -> AggregateSpec.
+// Agg -> AggregateSpec, and the aggregates that the engine has.
 #include <algorithm>
 #include <cstring>
 
 #include "pg/border/call.h"
+#include "pg/planner/aggregate_builder.h"
 #include "pg/planner/decline.h"
 #include "pg/planner/distinct_estimate.h"
-#include "pg/planner/lower_expr.h"
 #include "pg/planner/lower_plan.h"
 #include "pg/planner/operator_table.h"
 #include "pg/port/types.h"
@@ -27,9 +27,6 @@ namespace {
 using plan::AggregateFunction;
 using plan::DataType;
 using plan::TypeKind;
-
-/// What PostgreSQL's aggregate is made of here.
-enum class Recipe : std::uint8_t { kCountStar, kCount, kSum, kAverage, kMin, kMax };
 
 std::optional<Recipe> find_recipe(Oid function) noexcept {
   switch (function) {
@@ -112,16 +109,6 @@ AggregateFunction total_of(const plan::AggregateCall& call) {
   }
 }
 
-/// Whether rows arrive as one scan reads them.
-bool is_scan_order(const plan::PlanNode& node) {
-  if (node.as<plan::ScanSpec>() != nullptr) {
-    return true;
-  }
-  const bool passes =
-      node.as<plan::FilterSpec>() != nullptr || node.as<plan::ProjectSpec>() != nullptr;
-  return passes && is_scan_order(node.inputs.front());
-}
-
 void check_form(const Agg& agg) {
   if (agg.aggstrategy == AGG_MIXED || agg.groupingSets != NIL || agg.chain != NIL) {
     decline(Reason::kAggregate, "grouping sets");
@@ -161,20 +148,25 @@ bool is_known_equality(Oid operator_oid) {
          entry->op == plan::Op::kEqual;
 }
 
-/// What the aggregate takes of a row: NULL, which all of these ignore, where FILTER leaves it out.
-/// Null for count(*) of every row.
-Node* argument_of(const Aggref& aggref) {
-  const auto* entry =
-      aggref.args == NIL ? nullptr : static_cast<const TargetEntry*>(linitial(aggref.args));
-  Expr* argument = entry == nullptr ? nullptr : entry->expr;
-  if (aggref.aggfilter == nullptr) {
-    return reinterpret_cast<Node*>(argument);
+}  // namespace
+
+std::optional<Oid> scanned_table(const plan::PlanNode& node) {
+  if (const auto* scan = node.as<plan::ScanSpec>()) {
+    return scan->relation;
   }
-  return call([&aggref, argument] {
+  const bool passes =
+      node.as<plan::FilterSpec>() != nullptr || node.as<plan::ProjectSpec>() != nullptr;
+  return passes ? scanned_table(node.inputs.front()) : std::nullopt;
+}
+
+Node* filtered_argument(Expr* expr, Expr* filter) {
+  if (filter == nullptr) {
+    return reinterpret_cast<Node*>(expr);
+  }
+  return call([expr, filter] {
     auto* when = makeNode(CaseWhen);
-    when->expr = aggref.aggfilter;
-    when->result =
-        argument != nullptr ? argument : reinterpret_cast<Expr*>(makeBoolConst(true, false));
+    when->expr = filter;
+    when->result = expr != nullptr ? expr : reinterpret_cast<Expr*>(makeBoolConst(true, false));
     when->location = -1;
     auto* choice = makeNode(CaseExpr);
     auto* result = reinterpret_cast<Node*>(when->result);
@@ -188,45 +180,20 @@ Node* argument_of(const Aggref& aggref) {
   });
 }
 
-/// Builds the node's input columns, group keys and calls.
-class AggregateBuilder {
- public:
-  AggregateBuilder(Lowering& lowering, ChildColumns& child, const Scope& scope)
-      : lowering_(lowering), child_(child), scope_(scope), exprs_(lowering, scope) {}
+AggregateBuilder::Mark AggregateBuilder::mark() const {
+  return {mark_of(lowering_), inputs_.size(), spec_.calls.size(), distinct_input_,
+          distinct_terminal_};
+}
 
-  void add_key(Var* var);
-  void add_aggregate(Aggref* aggref);
-  [[nodiscard]] Fragment finish(double rows);
-
- private:
-  struct Pending {
-    Node* leaf;
-    ScopeColumn column;  // its columns count from the first call
-    bool is_key;
-  };
-
-  std::uint32_t add_input(plan::Expr expr);
-  std::uint32_t add_call(AggregateFunction function, std::uint32_t input, DataType result);
-  void take_distinct(const Aggref* aggref, Recipe recipe, const Value& argument);
-  [[nodiscard]] plan::PlanNode aggregated(plan::PlanNode input, double rows);
-  std::uint32_t add_count(const Value& argument, std::uint32_t input);
-  void add_sum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument);
-  void add_extremum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument);
-  [[nodiscard]] Node* terminal_of(Aggref* aggref) const;
-  [[nodiscard]] Node* scale_terminal_of(Aggref* aggref) const;
-
-  Lowering& lowering_;
-  ChildColumns& child_;
-  const Scope& scope_;
-  ExprLowering exprs_;
-  std::vector<plan::Expr> inputs_;
-  plan::AggregateSpec spec_;
-  std::vector<bool> distinct_calls_;             // by call
-  bool distinct_ = false;                        // the aggregate at hand
-  std::optional<std::uint32_t> distinct_input_;  // of all that have DISTINCT
-  const Node* distinct_terminal_ = nullptr;      // what that is, if it is a column
-  std::vector<Pending> pending_;
-};
+void AggregateBuilder::go_back(const Mark& mark) {
+  pg::go_back(lowering_, mark.lowering);
+  inputs_.resize(mark.inputs);
+  spec_.calls.resize(mark.calls);
+  distinct_calls_.resize(mark.calls);
+  distinct_input_ = mark.distinct_input;
+  distinct_terminal_ = mark.distinct_terminal;
+  distinct_ = false;
+}
 
 std::uint32_t AggregateBuilder::add_input(plan::Expr expr) {
   const auto known = std::find(inputs_.begin(), inputs_.end(), expr);
@@ -276,7 +243,7 @@ void AggregateBuilder::add_sum(Aggref* aggref, ScopeColumn& column, Recipe recip
   const DataType type = argument.expr.type;
   check_computable(aggref, type);
   if (type.kind == TypeKind::kFloat64) {
-    if (!is_scan_order(child_.node)) {
+    if (!rows_in_order_) {
       decline(Reason::kAggregate, "sum of float8 above a join depends on the order of rows");
     }
     lowering_.order_matters = true;
@@ -321,15 +288,29 @@ void AggregateBuilder::add_extremum(Aggref* aggref, ScopeColumn& column, Recipe 
 }
 
 void AggregateBuilder::add_aggregate(Aggref* aggref) {
+  const bool known = find_recipe(aggref->aggfnoid).has_value();
+  if (known && (aggref->aggdistinct == NIL || !foreign_distinct_)) {
+    const Mark before = mark();
+    try {
+      add_native(aggref);
+      return;
+    } catch (const Declined&) {
+      go_back(before);
+    }
+  }
+  add_foreign(aggref);
+}
+
+void AggregateBuilder::add_native(Aggref* aggref) {
   check_form(*aggref);
   const auto recipe = find_recipe(aggref->aggfnoid);
-  if (!recipe.has_value()) {
-    decline(Reason::kAggregate, describe_expr(reinterpret_cast<Node*>(aggref)));
-  }
   ScopeColumn column;
   column.type = DataType::of(TypeKind::kInt64);
   column.terminal = terminal_of(aggref);
-  Node* const taken = argument_of(*aggref);
+  const auto* entry =
+      aggref->args == NIL ? nullptr : static_cast<const TargetEntry*>(linitial(aggref->args));
+  Node* const taken =
+      filtered_argument(entry == nullptr ? nullptr : entry->expr, aggref->aggfilter);
   if (taken == nullptr) {
     column.column = add_call(AggregateFunction::kCountStar, 0, column.type);
     column.not_null = true;
@@ -454,10 +435,13 @@ Fragment AggregateBuilder::finish(double rows) {
   if (spec_.group_keys.empty() && spec_.calls.empty()) {
     decline(Reason::kAggregate, "aggregate without functions");
   }
+  if (distinct_input_.has_value() && std::ranges::any_of(spec_.calls, plan::is_foreign)) {
+    decline(Reason::kAggregate, "DISTINCT beside an aggregate that only PostgreSQL has");
+  }
   const bool computes = std::any_of(inputs_.begin(), inputs_.end(), [](const plan::Expr& input) {
     return input.kind != plan::ExprKind::kColumn;
   });
-  plan::PlanNode input = std::move(child_.node);
+  plan::PlanNode input = child_.node;  // a second attempt begins with it, too
   if (computes) {
     const double input_rows = input.rows_estimated;
     std::vector<plan::PlanNode> below;
@@ -468,7 +452,14 @@ Fragment AggregateBuilder::finish(double rows) {
       key = inputs_[key].column;
     }
     for (plan::AggregateCall& call : spec_.calls) {
-      if (call.function != AggregateFunction::kCountStar) {
+      if (plan::is_foreign(call)) {
+        for (std::uint32_t& argument : call.foreign.arguments) {
+          argument = inputs_[argument].column;
+        }
+        if (call.foreign.filter.has_value()) {
+          *call.foreign.filter = inputs_[*call.foreign.filter].column;
+        }
+      } else if (call.function != AggregateFunction::kCountStar) {
         call.column = inputs_[call.column].column;
       }
     }
@@ -490,6 +481,38 @@ Fragment AggregateBuilder::finish(double rows) {
   }
   fragment.node = aggregated(std::move(input), rows);
   return fragment;
+}
+
+namespace {
+
+bool has_distinct(const Node* leaf) {
+  return IsA(leaf, Aggref) && reinterpret_cast<const Aggref*>(leaf)->aggdistinct != NIL;
+}
+
+/// Groups that PostgreSQL cannot hash.
+bool sorts_its_groups(const Agg& agg) { return agg.aggstrategy == AGG_SORTED && agg.numCols > 0; }
+
+/// Whether a subquery below has an ORDER BY of its own: a Sort that is not there for the groups.
+bool has_ordered_input(const Agg& agg) {
+  const Plan* node = agg.plan.lefttree;
+  if (sorts_its_groups(agg) && IsA(node, Sort) &&
+      reinterpret_cast<const Sort*>(node)->numCols <= agg.numCols) {
+    node = node->lefttree;
+  }
+  while (node != nullptr) {
+    switch (nodeTag(node)) {
+      case T_Sort:
+      case T_IncrementalSort:
+        return true;
+      case T_SubqueryScan:
+        node = reinterpret_cast<const SubqueryScan*>(node)->subplan;
+        break;
+      default:
+        node = node->lefttree;
+        break;
+    }
+  }
+  return false;
 }
 
 /// The Var of a child's targetlist entry.
@@ -533,16 +556,31 @@ Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<N
   ChildColumns child = lower_child(
       lowering, child_plan, wanted_attributes(input_leaves, OUTER_VAR, child_plan->targetlist));
   const Scope scope = scope_over_child(input_leaves, OUTER_VAR, child);
-  AggregateBuilder builder(lowering, child, scope);
-  for (Node* key : keys) {
-    builder.add_key(reinterpret_cast<Var*>(key));
-  }
-  for (Node* leaf : leaves) {
-    if (IsA(leaf, Aggref)) {
-      builder.add_aggregate(reinterpret_cast<Aggref*>(leaf));
+  const bool rows_in_order =
+      scanned_table(child.node).has_value() && !has_ordered_input(agg) && !sorts_its_groups(agg);
+  const auto build = [&](bool foreign_distinct) {
+    AggregateBuilder builder(lowering, child, scope, rows_in_order, foreign_distinct);
+    for (Node* key : keys) {
+      builder.add_key(reinterpret_cast<Var*>(key));
     }
+    for (Node* leaf : leaves) {
+      if (IsA(leaf, Aggref)) {
+        builder.add_aggregate(reinterpret_cast<Aggref*>(leaf));
+      }
+    }
+    return builder.finish(agg.plan.plan_rows);
+  };
+  if (std::ranges::none_of(leaves, has_distinct)) {
+    return build(false);
   }
-  return builder.finish(agg.plan.plan_rows);
+  // The engine's DISTINCT goes through groups of its own, which few other aggregates can follow.
+  const LoweringMark before = mark_of(lowering);
+  try {
+    return build(false);
+  } catch (const Declined&) {
+    go_back(lowering, before);
+    return build(true);
+  }
 }
 
 }  // namespace sluice::pg

@@ -30,6 +30,16 @@ std::size_t count_exprs(const plan::Expr& expr) {
   return count;
 }
 
+struct TypeOfExpr {
+  Oid type;
+  std::int32_t typmod;
+  Oid collation;
+};
+
+TypeOfExpr type_of_expr(Node* expr) {
+  return call([expr] { return TypeOfExpr{exprType(expr), exprTypmod(expr), exprCollation(expr)}; });
+}
+
 std::string type_name(Oid type, std::int32_t typmod) {
   return call([type, typmod] { return format_type_with_typemod(type, typmod); });
 }
@@ -37,15 +47,13 @@ std::string type_name(Oid type, std::int32_t typmod) {
 }  // namespace
 
 std::optional<DataType> data_type_of_expr(Node* expr) {
-  struct TypeOfExpr {
-    Oid type;
-    std::int32_t typmod;
-    Oid collation;
-  };
-  const auto type = call([expr] {
-    return TypeOfExpr{exprType(expr), exprTypmod(expr), exprCollation(expr)};
-  });
+  const TypeOfExpr type = type_of_expr(expr);
   return data_type_of(type.type, type.typmod, type.collation);
+}
+
+std::optional<DataType> carried_type_of_expr(Node* expr) {
+  const TypeOfExpr type = type_of_expr(expr);
+  return column_type_of(type.type, type.typmod, type.collation);
 }
 
 std::string describe_expr(Node* expr) {

@@ -39,6 +39,9 @@ class ExprLowering {
   [[nodiscard]] Value lower(Node* expr);
   /// As lower(), but only what has one scale.
   [[nodiscard]] plan::Expr lower_fixed(Node* expr);
+  /// As lower_fixed(), with each value as PostgreSQL has it: a numeric in its own scale, which only
+  /// opaque bytes have room for.
+  [[nodiscard]] plan::Expr lower_exact(Node* expr);
   /// The members of an implicitly ANDed list, in their order.
   [[nodiscard]] std::vector<plan::Expr> lower_conjuncts(List* quals);
 
@@ -101,6 +104,8 @@ class ExprLowering {
 
 /// The plan's type of an expression, or nothing.
 [[nodiscard]] std::optional<plan::DataType> data_type_of_expr(Node* expr);
+/// The same with the types that are only carried.
+[[nodiscard]] std::optional<plan::DataType> carried_type_of_expr(Node* expr);
 
 /// `expr` as a value of `type`: retyped if constant, else by a cast where the types differ.
 /// Errors: Declined where a constant does not fit.

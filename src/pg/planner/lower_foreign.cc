@@ -8,6 +8,7 @@
 #include "pg/port/foreign_function.h"
 
 SLUICE_PG_HEADERS_BEGIN
+#include <catalog/pg_type.h>
 #include <nodes/makefuncs.h>
 #include <nodes/nodeFuncs.h>
 #include <optimizer/optimizer.h>
@@ -149,7 +150,7 @@ std::string name_of(Node* expr) {
 /// Functions that are not built in may run statements of their own in the middle of the run.
 std::optional<Value> ExprLowering::lower_foreign(Node* expr) {
   List* const leaves = leaves_of_foreign(expr, lowering_.statement.init_plan_params);
-  const auto type = data_type_of_expr(expr);
+  const auto type = carried_type_of_expr(expr);
   if (leaves == NIL || !type.has_value()) {
     return std::nullopt;
   }
@@ -172,6 +173,23 @@ std::optional<Value> ExprLowering::lower_foreign(Node* expr) {
   }
   return Value{plan::Expr::make_call(plan::Op::kForeign, *type, std::move(args)), false,
                std::nullopt};
+}
+
+/// What the engine computes comes in one type; an integer for a numeric would print as another.
+plan::Expr ExprLowering::lower_exact(Node* expr) {
+  Value value = lower(expr);
+  const auto type = carried_type_of_expr(expr);
+  const bool is_decimal = value.expr.type.kind == TypeKind::kDecimal &&
+                          call([expr] { return getBaseType(exprType(expr)) == NUMERICOID; });
+  if (!value.scale.has_value() &&
+      (is_decimal || (type.has_value() && type->kind == value.expr.type.kind))) {
+    return std::move(value.expr);
+  }
+  std::optional<Value> exact = lower_foreign(expr);
+  if (!exact.has_value()) {
+    decline(Reason::kExpression, "numeric whose scale differs from row to row");
+  }
+  return std::move(exact->expr);
 }
 
 }  // namespace sluice::pg

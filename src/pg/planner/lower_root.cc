@@ -74,7 +74,7 @@ void add_having(Lowering& lowering, Root& root, Plan* source, bool must) {
   if (!IsA(source, Agg) || source->qual == NIL) {
     return;
   }
-  const Lowering before = lowering;
+  const LoweringMark before = mark_of(lowering);
   try {
     ExprLowering exprs(lowering, root.fragment.scope);
     std::vector<plan::Expr> conjuncts = exprs.lower_conjuncts(source->qual);
@@ -84,9 +84,7 @@ void add_having(Lowering& lowering, Root& root, Plan* source, bool must) {
     if (must) {
       throw;
     }
-    lowering.param_exprs = before.param_exprs;
-    lowering.param_types = before.param_types;
-    lowering.may_abandon = before.may_abandon;
+    go_back(lowering, before);
     root.qual = source->qual;
   }
 }
@@ -144,6 +142,11 @@ struct Choice {
   int workers = 0;
 };
 
+RunTraits traits_of(const Lowering& lowering, int workers) noexcept {
+  return {workers, lowering.root_streams, lowering.toast_pages, lowering.foreign_cost,
+          lowering.leader_cost};
+}
+
 bool fits_memory(const plan::PlanSpec& spec, int seats) {
   return largest_table_bytes(spec, seats) <= static_cast<double>(operator_memory_bytes());
 }
@@ -156,12 +159,10 @@ Choice choose_run(const Plan* replaced, const plan::PlanNode& root, const Loweri
   Choice choice;
   choice.spec = spec_of(root, lowering, workers);
   choice.workers = choice.spec.distributed ? workers : 0;
-  choice.costs = estimate_costs(replaced, choice.spec,
-                                {choice.workers, lowering.root_streams, lowering.toast_pages});
+  choice.costs = estimate_costs(replaced, choice.spec, traits_of(lowering, choice.workers));
   if (choice.workers > 0 && !limits.exact) {
     plan::PlanSpec alone = spec_of(root, lowering, 0);
-    const Costs costs =
-        estimate_costs(replaced, alone, {0, lowering.root_streams, lowering.toast_pages});
+    const Costs costs = estimate_costs(replaced, alone, traits_of(lowering, 0));
     const bool saves_enough =
         choice.costs.total + least_saving_by_workers() < costs.total || !fits_memory(alone, 1);
     if (costs.total < choice.costs.total) {

@@ -19,6 +19,7 @@ namespace sluice::pg {
 struct Statement {
   PlannedStmt* planned = nullptr;
   Bitmapset* init_plan_params = nullptr;
+  const PlannedStmt* first = nullptr;  // PostgreSQL's own plan
 };
 
 /// Filled by the lower_*.cc files from the leaves up.
@@ -33,8 +34,34 @@ struct Lowering {
   std::uint64_t toast_pages = 0;     // that the scans may unpack values from
   bool has_temporary = false;        // workers cannot read it
   bool order_matters = false;        // a float8 sum: rows must come as PostgreSQL reads them
+  double foreign_cost = 0;           // of what PostgreSQL's functions do for groups
+  double leader_cost = 0;            // of what they do in the leader alone
   bool root_streams = true;          // rows reach the client while the run goes on
   std::string may_abandon;           // what might not fit at run time; empty: nothing
 };
+
+/// What an attempt at a part of the subtree may change, to go back to.
+struct LoweringMark {
+  std::vector<Node*> param_exprs;
+  std::vector<ParamType> param_types;
+  bool order_matters;
+  std::string may_abandon;
+  double foreign_cost;
+  double leader_cost;
+};
+
+[[nodiscard]] inline LoweringMark mark_of(const Lowering& lowering) {
+  return {lowering.param_exprs, lowering.param_types,  lowering.order_matters,
+          lowering.may_abandon, lowering.foreign_cost, lowering.leader_cost};
+}
+
+inline void go_back(Lowering& lowering, const LoweringMark& mark) {
+  lowering.param_exprs = mark.param_exprs;
+  lowering.param_types = mark.param_types;
+  lowering.order_matters = mark.order_matters;
+  lowering.may_abandon = mark.may_abandon;
+  lowering.foreign_cost = mark.foreign_cost;
+  lowering.leader_cost = mark.leader_cost;
+}
 
 }  // namespace sluice::pg

@@ -12,19 +12,41 @@ namespace sluice::pg {
 
 namespace {
 
-constexpr double kRowOverheadBytes = 24;  // a stored row's header and its part of the directory
-constexpr double kStringBytes = 40;       // a view and, for the longer ones, the bytes behind it
+constexpr double kRowOverheadBytes = 24;    // a stored row's header and its part of the directory
+constexpr double kStringBytes = 40;         // a view and, for the longer ones, the bytes behind it
+constexpr double kForeignStateBytes = 250;  // of a group, as that of a sum of numerics
+
+double value_bytes(const plan::DataType& type) noexcept {
+  if (type.is_varlen()) {
+    return kStringBytes;
+  }
+  return type.kind == plan::TypeKind::kDecimal && !type.is_decimal64() ? 16 : 8;
+}
 
 double row_bytes(const plan::PlanNode& node) noexcept {
   double bytes = kRowOverheadBytes;
   for (const plan::DataType& type : node.output) {
-    if (type.is_varlen()) {
-      bytes += kStringBytes;
-    } else if (type.kind == plan::TypeKind::kDecimal && !type.is_decimal64()) {
-      bytes += 16;
-    } else {
-      bytes += 8;
+    bytes += value_bytes(type);
+  }
+  return bytes;
+}
+
+/// What PostgreSQL's functions keep of the groups, and the rows that wait for them.
+double foreign_bytes(const plan::PlanNode& node, const plan::AggregateSpec& aggregate) noexcept {
+  double bytes = 0;
+  for (const plan::AggregateCall& call : aggregate.calls) {
+    if (!plan::is_foreign(call) || aggregate.group_keys.empty()) {
+      continue;
     }
+    if (!call.foreign.keeps_rows) {
+      bytes += node.rows_estimated * kForeignStateBytes;
+      continue;
+    }
+    double row = kRowOverheadBytes / 2;
+    for (const std::uint32_t argument : call.foreign.arguments) {
+      row += value_bytes(node.inputs[0].output[argument]);
+    }
+    bytes += node.inputs[0].rows_estimated * row;
   }
   return bytes;
 }
@@ -46,7 +68,8 @@ double table_bytes(const plan::PlanNode& node, int seats) noexcept {
   }
   const auto* aggregate = node.as<plan::AggregateSpec>();
   if (aggregate != nullptr && !plan::is_streaming(*aggregate)) {
-    return node.rows_estimated / (has_own_groups(node, *aggregate) ? seats : 1) * row_bytes(node);
+    return (node.rows_estimated * row_bytes(node) + foreign_bytes(node, *aggregate)) /
+           (has_own_groups(node, *aggregate) ? seats : 1);
   }
   return 0;
 }

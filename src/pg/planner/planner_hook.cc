@@ -69,9 +69,10 @@ bool is_taken(const Candidate& candidate, const Bounds& bounds) {
 }
 
 /// A correlated subquery that stays one needs the lookups that PostgreSQL would plan for it.
-Candidate plan_candidate(const PlanningCall& planning, bool keep_lookups, const Bounds& bounds) {
+Candidate plan_candidate(const PlanningCall& planning, const PlannedStmt* first, bool keep_lookups,
+                         const Bounds& bounds) {
   PlannedStmt* planned = plan_in_hash_shape(planning, keep_lookups);
-  Candidate candidate{planned, replace_subtrees(planned, bounds.limits)};
+  Candidate candidate{planned, replace_subtrees(planned, first, bounds.limits)};
   candidate.replaced.total_cost += underpriced_lookups(planned);
   return candidate;
 }
@@ -80,18 +81,18 @@ Candidate plan_candidate(const PlanningCall& planning, bool keep_lookups, const 
 Candidate best_candidate(const PlanningCall& planning, const PlannedStmt* first,
                          const Bounds& bounds) {
   if (!has_correlated_subplan(first)) {
-    return plan_candidate(planning, false, bounds);
+    return plan_candidate(planning, first, false, bounds);
   }
   PlanningCall as_written = planning;
   as_written.query = copy_of(planning.query);
   Query* query = planning.query;
   if (call([query] { return pull_up_scalar_aggregates(query); }) > 0) {
-    Candidate joined = plan_candidate(planning, false, bounds);
+    Candidate joined = plan_candidate(planning, first, false, bounds);
     if (is_taken(joined, bounds)) {
       return joined;
     }
   }
-  return plan_candidate(as_written, true, bounds);
+  return plan_candidate(as_written, first, true, bounds);
 }
 
 /// A cursor that was declared neither SCROLL nor NO SCROLL goes backward where its plan can.

@@ -251,8 +251,9 @@ void renumber(Plan* node, int* next) {
 
 }  // namespace
 
-ReplacedPlan replace_subtrees(PlannedStmt* planned, const RunLimits& limits) {
-  Statement statement{planned, nullptr};
+ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
+                              const RunLimits& limits) {
+  Statement statement{planned, nullptr, first};
   statement.init_plan_params =
       add_init_plan_params(nullptr, reinterpret_cast<Node*>(planned->planTree));
   for (int i = 0; i < list_length(planned->subplans); ++i) {

@@ -23,8 +23,9 @@ struct ReplacedPlan {
 
 /// Rewrites `planned` in place: its plan tree and those subplans that do not depend on an outer
 /// row.
-/// Pre:    nobody else uses `planned`.
+/// Pre:    nobody else uses `planned`. `first` is PostgreSQL's own plan of the statement.
 /// Errors: PgError.
-[[nodiscard]] ReplacedPlan replace_subtrees(PlannedStmt* planned, const RunLimits& limits);
+[[nodiscard]] ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
+                                            const RunLimits& limits);
 
 }  // namespace sluice::pg

@@ -1,25 +1,20 @@
 #include "pg/port/foreign_function.h"
 
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
 #include "pg/border/call.h"
-#include "pg/port/numeric_format.h"
+#include "pg/port/column_datum.h"
 #include "pg/port/types.h"
-#include "vector/uuid_order.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <executor/executor.h>
 #include <miscadmin.h>
 #include <nodes/nodeFuncs.h>
-#include <utils/builtins.h>
-#include <utils/date.h>
 #include <utils/memutils.h>
-#include <utils/timestamp.h>
 SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
@@ -28,158 +23,16 @@ namespace {
 
 using engine::Rows;
 using plan::DataType;
-using plan::TypeKind;
 using vector::ColumnView;
 using vector::StringRef;
-
-Datum numeric_datum(base::Int128 value, bool is_nan, int scale) {
-  void* target = palloc(kNumericBytesMax);
-  if (is_nan) {
-    write_numeric_nan(target);
-  } else {
-    write_numeric(value, scale, target);
-  }
-  return PointerGetDatum(target);
-}
-
-/// A value that is not NULL, in the current memory context. Runs in: call().
-/// Shape: `form` is that of an opaque value's type.
-Datum datum_of(const ColumnView& view, std::uint32_t row, const DataType& type,
-               const StoredForm& form) {
-  switch (type.kind) {
-    case TypeKind::kBool:
-      return BoolGetDatum(view.as<std::int8_t>()[row] != 0);
-    case TypeKind::kInt16:
-      return Int16GetDatum(view.as<std::int16_t>()[row]);
-    case TypeKind::kInt32:
-    case TypeKind::kDate:
-    case TypeKind::kHandle:
-      return Int32GetDatum(view.as<std::int32_t>()[row]);
-    case TypeKind::kInt64:
-    case TypeKind::kTimestamp:
-    case TypeKind::kTimestampTz:
-    case TypeKind::kTime:
-      return Int64GetDatum(view.as<std::int64_t>()[row]);
-    case TypeKind::kFloat64:
-      return Float8GetDatum(view.as<double>()[row]);
-    case TypeKind::kDecimal: {
-      if (type.is_decimal64()) {
-        const std::int64_t value = view.as<std::int64_t>()[row];
-        return numeric_datum(value, value == vector::kDecimalNan64, type.scale);
-      }
-      const base::Int128 value = view.as<base::Int128>()[row];
-      return numeric_datum(value, value == vector::kDecimalNan128, type.scale);
-    }
-    case TypeKind::kUuid: {
-      void* uuid = palloc(vector::kUuidBytes);
-      vector::write_uuid(view.as<base::Int128>()[row], uuid);
-      return PointerGetDatum(uuid);
-    }
-    case TypeKind::kText:
-    case TypeKind::kBpchar:
-    case TypeKind::kBytea: {
-      const StringRef& string = view.as<StringRef>()[row];
-      return PointerGetDatum(
-          cstring_to_text_with_len(string.data(), static_cast<int>(string.size())));
-    }
-    case TypeKind::kOpaque: {
-      const StringRef& bytes = view.as<StringRef>()[row];
-      return opaque_datum({bytes.data(), bytes.size()}, form);
-    }
-  }
-  return 0;
-}
-
-/// A numeric as a decimal of `type`; false where it is none. Runs in: call().
-bool store_numeric(Datum value, const DataType& type, std::uint32_t row, std::byte* values) {
-  auto* numeric = pg_detoast_datum_packed(reinterpret_cast<varlena*>(DatumGetPointer(value)));
-  const NumericValue read = read_numeric(VARDATA_ANY(numeric), VARSIZE_ANY_EXHDR(numeric));
-  base::Int128 scaled = vector::kDecimalNan128;
-  if (read.kind != NumericKind::kNan) {
-    const auto rescaled = rescale(read.scaled, read.scale, type.scale);
-    if (read.kind != NumericKind::kFinite || !rescaled.has_value() ||
-        decimal_digits(*rescaled) > type.precision) {
-      return false;
-    }
-    scaled = *rescaled;
-  }
-  if (type.is_decimal64()) {
-    reinterpret_cast<std::int64_t*>(values)[row] =
-        read.kind == NumericKind::kNan ? vector::kDecimalNan64 : static_cast<std::int64_t>(scaled);
-  } else {
-    reinterpret_cast<base::Int128*>(values)[row] = scaled;
-  }
-  return true;
-}
-
-/// Units: bytes that the strings of one batch may take together: 512 kB each.
-constexpr std::size_t kStringBytesMax = std::size_t{1} << 30;
-
-/// The bytes of a batch's strings. Owns: nothing; the context is the machinery's.
-struct Strings {
-  MemoryContext context = nullptr;
-  std::size_t bytes = 0;
-};
-
-/// Writes a value that is not NULL; a string's bytes are copied to `strings`. False where the type
-/// or kStringBytesMax does not hold it. Runs in: call().
-bool store(Datum value, const DataType& type, std::uint32_t row, std::byte* values,
-           Strings& strings) {
-  switch (type.kind) {
-    case TypeKind::kBool:
-      reinterpret_cast<std::int8_t*>(values)[row] = DatumGetBool(value) ? 1 : 0;
-      return true;
-    case TypeKind::kInt16:
-      reinterpret_cast<std::int16_t*>(values)[row] = DatumGetInt16(value);
-      return true;
-    case TypeKind::kInt32:
-    case TypeKind::kDate:
-    case TypeKind::kHandle:
-      reinterpret_cast<std::int32_t*>(values)[row] = DatumGetInt32(value);
-      return true;
-    case TypeKind::kInt64:
-    case TypeKind::kTimestamp:
-    case TypeKind::kTimestampTz:
-    case TypeKind::kTime:
-      reinterpret_cast<std::int64_t*>(values)[row] = DatumGetInt64(value);
-      return true;
-    case TypeKind::kFloat64:
-      reinterpret_cast<double*>(values)[row] = DatumGetFloat8(value);
-      return true;
-    case TypeKind::kDecimal:
-      return store_numeric(value, type, row, values);
-    case TypeKind::kUuid:
-      reinterpret_cast<base::Int128*>(values)[row] =
-          vector::integer_of_uuid(DatumGetPointer(value));
-      return true;
-    case TypeKind::kText:
-    case TypeKind::kBpchar:
-    case TypeKind::kBytea:
-    case TypeKind::kOpaque: {
-      auto* text = pg_detoast_datum_packed(reinterpret_cast<varlena*>(DatumGetPointer(value)));
-      const auto size = static_cast<std::uint32_t>(VARSIZE_ANY_EXHDR(text));
-      const char* bytes = VARDATA_ANY(text);
-      if (size > StringRef::kInlineBytes) {
-        strings.bytes += size;
-        if (strings.bytes > kStringBytesMax) {
-          return false;
-        }
-        bytes = static_cast<char*>(
-            std::memcpy(MemoryContextAlloc(strings.context, size), VARDATA_ANY(text), size));
-      }
-      reinterpret_cast<StringRef*>(values)[row] = StringRef(bytes, size);
-      return true;
-    }
-  }
-  return false;
-}
 
 /// What PostgreSQL made for one expression. Owns: nothing; it lies in a memory context.
 struct Machinery {
   ExprState* state = nullptr;
   ExprContext* context = nullptr;
   ParamListInfo params = nullptr;
-  StoredForm* forms = nullptr;      // of the arguments' types
+  StoredForm* forms = nullptr;  // of the arguments' types
+  StoredForm result_form;
   MemoryContext strings = nullptr;  // of the last results
 };
 
@@ -250,6 +103,7 @@ Machinery assemble(const char* expression, int args) {
       made.forms[i] = stored_form_of(made.params->params[i].ptype);
     }
   }
+  made.result_form = stored_form_of(exprType(reinterpret_cast<Node*>(expr)));
   made.context = CreateStandaloneExprContext();
   made.context->ecxt_param_list_info = made.params;
   made.state = ExecInitExprWithParams(expr, made.params);
@@ -305,7 +159,7 @@ class PgForeignFunction final : public engine::ForeignFunction {
         clear(result, row);
       } else {
         result.validity[row / 64] |= bit;
-        fits = fits && store(value, type_, row, result.values, strings);
+        fits = fits && store_datum(value, type_, made_.result_form, row, result.values, strings);
       }
       MemoryContextSwitchTo(outer);
     });

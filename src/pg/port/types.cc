@@ -186,6 +186,18 @@ StoredForm stored_form_of(Oid type) {
   return form;
 }
 
+std::string_view opaque_bytes(const Datum& value, const StoredForm& form) {
+  if (form.by_value) {
+    return {reinterpret_cast<const char*>(&value), static_cast<std::size_t>(form.length)};
+  }
+  if (form.length >= 0) {
+    return {DatumGetPointer(value), static_cast<std::size_t>(form.length)};
+  }
+  auto* varlena =
+      pg_detoast_datum_packed(reinterpret_cast<struct varlena*>(DatumGetPointer(value)));
+  return {VARDATA_ANY(varlena), VARSIZE_ANY_EXHDR(varlena)};
+}
+
 Datum opaque_datum(std::string_view bytes, const StoredForm& form) {
   if (form.by_value) {
     Datum value = 0;  // little-endian: the low bytes

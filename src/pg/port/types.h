@@ -32,6 +32,10 @@ struct StoredForm {
 };
 /// Runs in: call().
 [[nodiscard]] StoredForm stored_form_of(Oid type);
+/// What of a value lies in an opaque column: a varlena's body, unpacked in the current memory
+/// context where it is packed, or as many bytes as `form` says.
+/// Shape: valid as long as `value` and that context. Runs in: call().
+[[nodiscard]] std::string_view opaque_bytes(const Datum& value, const StoredForm& form);
 /// An opaque value as PostgreSQL takes it, in the current memory context.
 /// Shape: `bytes` are a varlena's body, or as many as `form` says. Runs in: call().
 [[nodiscard]] Datum opaque_datum(std::string_view bytes, const StoredForm& form);

@@ -1,0 +1,107 @@
+// The making of an AggregateSpec: its input columns, group keys and calls, and what the Custom Scan
+// makes of their results.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "pg/border/pg_include.h"
+#include "pg/planner/aggregate_order.h"
+#include "pg/planner/lower_expr.h"
+#include "pg/planner/lower_plan.h"
+#include "pg/planner/lowering.h"
+#include "pg/planner/scope.h"
+#include "plan/plan_spec.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <nodes/primnodes.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+/// What an aggregate that the engine has is made of.
+enum class Recipe : std::uint8_t { kCountStar, kCount, kSum, kAverage, kMin, kMax };
+
+/// Builds one node over `child`. Borrows all it is given.
+/// Errors: Declined; PgError.
+class AggregateBuilder {
+ public:
+  /// `rows_in_order`: they come as PostgreSQL's scan reads them. `foreign_distinct`: aggregates
+  /// with DISTINCT are left to PostgreSQL's functions.
+  AggregateBuilder(Lowering& lowering, const ChildColumns& child, const Scope& scope,
+                   bool rows_in_order, bool foreign_distinct)
+      : lowering_(lowering),
+        child_(child),
+        scope_(scope),
+        exprs_(lowering, scope),
+        rows_in_order_(rows_in_order),
+        foreign_distinct_(foreign_distinct) {}
+
+  void add_key(Var* var);
+  /// By the engine's own functions where they can, else by PostgreSQL's.
+  void add_aggregate(Aggref* aggref);
+  /// Once, after the others.
+  [[nodiscard]] Fragment finish(double rows);
+
+ private:
+  struct Pending {
+    Node* leaf;
+    ScopeColumn column;  // its columns count from the first call
+    bool is_key;
+  };
+  /// What an attempt that is given up has to leave as it was.
+  struct Mark {
+    LoweringMark lowering;
+    std::size_t inputs;
+    std::size_t calls;
+    std::optional<std::uint32_t> distinct_input;
+    const Node* distinct_terminal;
+  };
+
+  // lower_aggregate.cc
+  [[nodiscard]] Mark mark() const;
+  void go_back(const Mark& mark);
+  void add_native(Aggref* aggref);
+  std::uint32_t add_input(plan::Expr expr);
+  std::uint32_t add_call(plan::AggregateFunction function, std::uint32_t input,
+                         plan::DataType result);
+  void take_distinct(const Aggref* aggref, Recipe recipe, const Value& argument);
+  [[nodiscard]] plan::PlanNode aggregated(plan::PlanNode input, double rows);
+  std::uint32_t add_count(const Value& argument, std::uint32_t input);
+  void add_sum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument);
+  void add_extremum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument);
+  [[nodiscard]] Node* terminal_of(Aggref* aggref) const;
+  [[nodiscard]] Node* scale_terminal_of(Aggref* aggref) const;
+
+  // lower_foreign_aggregate.cc
+  void add_foreign(Aggref* aggref);
+  Forms add_argument(plan::ForeignAggregateSpec& spec, Expr*& expr, Expr* filter);
+  [[nodiscard]] bool tells_rows_apart(const Aggref* aggref) const;
+  [[nodiscard]] plan::RowOrder wanted_order(const Aggref* aggref, Forms forms) const;
+
+  Lowering& lowering_;
+  const ChildColumns& child_;
+  const Scope& scope_;
+  ExprLowering exprs_;
+  bool rows_in_order_;
+  bool foreign_distinct_;
+  std::vector<plan::Expr> inputs_;
+  plan::AggregateSpec spec_;
+  std::vector<bool> distinct_calls_;             // by call
+  bool distinct_ = false;                        // the aggregate at hand
+  std::optional<std::uint32_t> distinct_input_;  // of all that have DISTINCT
+  const Node* distinct_terminal_ = nullptr;      // what that is, if it is a column
+  std::vector<Pending> pending_;
+};
+
+/// The one table whose rows arrive at `node` as its scan reads them; nothing above a join or a
+/// group.
+[[nodiscard]] std::optional<Oid> scanned_table(const plan::PlanNode& node);
+
+/// `expr` as an aggregate takes it of a row: NULL where its FILTER leaves the row out. Null stands
+/// for the count of all rows.
+/// Errors: PgError.
+[[nodiscard]] Node* filtered_argument(Expr* expr, Expr* filter);
+
+}  // namespace sluice::pg

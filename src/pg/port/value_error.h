@@ -1,0 +1,12 @@
+// Which errors are of a value, so that another way to the same rows may not meet them.
+#pragma once
+
+#include "pg/border/pg_error.h"
+
+namespace sluice::pg {
+
+/// Whether the error is of the values that were computed with, not of the session or the server.
+/// Built-in functions hold nothing that such an error would leave behind.
+[[nodiscard]] bool is_of_the_value(const PgError& error) noexcept;
+
+}  // namespace sluice::pg
