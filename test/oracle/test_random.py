@@ -80,6 +80,9 @@ def aggregate(chooser, alias):
         f"sum({alias}.b)", f"max({alias}.t)", f"min({alias}.d)",
         f"sum(case when {comparison(chooser, alias)} then {alias}.d else 0 end)",
         f"max({alias}.z)", f"count(distinct {alias}.u)", f"count({alias}.m)", f"min(date_trunc('hour', {alias}.z))",
+        f"stddev({alias}.k)", f"var_pop({alias}.d)", f"bool_or({alias}.o)", f"string_agg(distinct {alias}.t, ',')",
+        f"array_agg(distinct {alias}.m)", f"count(distinct {alias}.c)", f"max({alias}.m)", f"bit_xor({alias}.k)",
+        f"avg({alias}.d / ({alias}.s + 1))", f"array_agg({alias}.y order by {alias}.y desc)",
     ]), ""))
 
 
