@@ -100,7 +100,8 @@ std::string sort_text(const TopKSpec& top_k, const Names& names) {
 
 std::string foreign_name(const ForeignAggregateSpec& foreign, const Names& names) {
   std::string text = foreign.definition.substr(0, foreign.definition.find('\0'));
-  text += "(" + joined(names_at(names, foreign.arguments), ", ") + ")";
+  text += text.ends_with(' ') ? "" : "(";  // or "count(DISTINCT "
+  text += joined(names_at(names, foreign.arguments), ", ") + ")";
   if (foreign.filter.has_value()) {
     text += " FILTER (WHERE " + name_at(names, *foreign.filter) + ")";
   }

@@ -49,6 +49,10 @@ TEST(Print, ForeignAggregatesAreShownAsCalls) {
   const PlanNode node = build_aggregate(
       build_scan("t", {{"a", kInt4}, {"b", kInt4}, {"c", kBool}}, 1), {}, {call}, 1);
   EXPECT_EQ(describe(node), "Aggregate  [Aggregates: name(b, a) FILTER (WHERE c)]");
+  call = foreign_call({0}, kText);
+  call.foreign.definition.insert(4, "(DISTINCT ");
+  const PlanNode distinct = build_aggregate(build_scan("t", {{"a", kInt4}}, 1), {}, {call}, 1);
+  EXPECT_EQ(describe(distinct), "Aggregate  [Aggregates: name(DISTINCT a)]");
 }
 
 TEST(Print, SortKeysShowOnlyWhatIsNotTheDefault) {

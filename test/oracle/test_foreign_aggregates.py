@@ -134,6 +134,8 @@ def test_seats_share_the_groups_where_no_order_matters(tables):
     assert "Redistribute" in plan and "Partial" not in plan and "stddev(" in plan, plan
     plan = "\n".join(tables.plan(grouped("percentile_disc(0.5) within group (order by number)", ""), 2))
     assert "Gather" in plan and "percentile_disc(" in plan, plan
+    plan = "\n".join(tables.plan(grouped("array_agg(distinct number) filter (where flag)", "bucket"), 2))
+    assert "array_agg(DISTINCT number) FILTER (WHERE flag)" in plan, plan
     for call in ("array_agg(number)", "sum(rate)", "string_agg(word, ',')", "min(loose)"):
         plan = "\n".join(tables.plan(grouped(call, "bucket"), 2))
         assert "Exchange" not in plan, plan

@@ -186,8 +186,11 @@ void AggregateBuilder::add_foreign(Aggref* aggref) {
                     aggref->aggdistinct != NIL;
   spec.order = wanted_order(aggref, forms);
   lowering_.order_matters = lowering_.order_matters || spec.order == plan::RowOrder::kScan;
-  const char* name = call([aggref] { return get_func_name(aggref->aggfnoid); });
-  spec.definition = foreign_aggregate_definition(name == nullptr ? "aggregate" : name, body);
+  const char* name = call([aggref] {
+    return psprintf(aggref->aggdistinct != NIL ? "%s(DISTINCT " : "%s",
+                    get_func_name(aggref->aggfnoid));
+  });
+  spec.definition = foreign_aggregate_definition(name, body);
 
   const double cost = child_.node.rows_estimated * cost_of_row(aggref);
   (spec_.group_keys.empty() ? lowering_.leader_cost : lowering_.foreign_cost) += cost;

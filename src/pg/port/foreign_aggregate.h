@@ -18,7 +18,8 @@ namespace sluice::pg {
 /// What a plan::AggregateFunction::kForeign carries: a name for EXPLAIN and the Aggref. Its
 /// arguments (those it sorts by included) are constants or PARAM_EXTERN: number i is argument i of
 /// the call; its direct arguments are constants. The filter is not in it.
-/// Shape: `name` has no zero byte. Errors: PgError.
+/// Shape: `name` has no zero byte; one that ends with a blank has its parenthesis, as
+///        "count(DISTINCT ". Errors: PgError.
 [[nodiscard]] std::string foreign_aggregate_definition(std::string_view name, Aggref* aggref);
 
 /// The maker that the engine asks. What the aggregate needs lives below the memory context that is
