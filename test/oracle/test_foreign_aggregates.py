@@ -202,11 +202,14 @@ def test_over_joins(tables):
                  "percentile_cont(0.5) within group (order by f.rate)", "bool_and(f.flag)", "array_agg(f.id order by f.id)"):
         tables.assert_same(f"select b.name, {call} from {source} group by b.name")
         tables.assert_same(f"select {call} from {source}", workers=(0, 2))
+    for call in ("min(f.loose)", "max(f.span)", "min(f.tags)", "max(f.padded)", "min(f.single)", "max(f.loose * 1.0)"):
+        tables.assert_same(f"select b.name, {call} from {source} group by b.name")
+        tables.assert_same(f"select {call}, count(*) from {source} where f.loose > 3.5", workers=(0, 2))
     tables.assert_same(f"select b.name, q.s, q.a from buckets b join (select bucket, stddev(number) s, "
                        "percentile_disc(0.9) within group (order by word) a from facts group by 1) q on b.bucket = q.bucket")
 
 
-@pytest.mark.parametrize("call", ("array_agg(f.id)", "string_agg(f.word, ',')", "sum(f.rate)", "min(f.loose)",
+@pytest.mark.parametrize("call", ("array_agg(f.id)", "string_agg(f.word, ',')", "sum(f.rate)",
                                   "string_agg(f.word, ',' order by b.name)"))
 def test_orders_that_only_postgresqls_join_has(tables, call):
     plan = "\n".join(tables.plan(f"select {call} from facts f join buckets b on f.bucket = b.bucket", 0))
@@ -265,6 +268,20 @@ def test_errors_are_postgresqls(tables, query, sqlstate):
 def test_no_error_of_a_group_that_nobody_wants(tables):
     tables.assert_same("select bucket, jsonb_object_agg(word, id) from facts where word is not null and bucket < 9 group by 1")
     tables.assert_same("select bucket, percentile_cont(2) within group (order by rate) from no_facts group by 1")
+
+
+def test_extremes_that_another_value_equals_are_told(tables):
+    tables.execute("drop table if exists scales; create table scales as select i % 4 as g, i % 2 as k, i, round(i % 299, i % 3) + 1 as x, "
+                   "i * 1.0 as y from generate_series(1, 1200) i; analyze scales; analyze buckets")
+    source = "scales s join buckets b on s.k = b.bucket"
+    for call, condition, told in (("min(x)", "true", True), ("max(x)", "true", True), ("min(y)", "true", False),
+                                  ("max(y)", "true", False), ("min(x)", "x > 1 and (i < 280 or i = 600)", False),
+                                  ("max(x)", "i < 300", False), ("min(x)", "i in (7, 306, 600)", False)):
+        query = f"select {call}, count(*) from {source} where {condition}"
+        for workers in (0, 2):
+            tables.assert_same(query, workers=(workers,))
+            assert is_abandoned(tables, query, workers) == told, query
+    tables.assert_same(f"select g, max(x), min(y), min(x) from {source} group by g")
 
 
 def test_negative_zeros_are_left_to_postgresql_where_their_place_shows(tables):

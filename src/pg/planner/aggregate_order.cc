@@ -222,12 +222,13 @@ RowOrder order_wanted(const Aggref& aggref, Forms forms, bool may_scan) {
   }
   const bool sorts_itself = aggref.aggkind == AGGKIND_ORDERED_SET;
   const bool is_sorted = !sorts_itself && (aggref.aggorder != NIL || aggref.aggdistinct != NIL);
-  const bool wants_none = sorts_itself || is_sorted_by_all(aggref) || is_extreme(aggref.aggfnoid);
+  const bool is_one_of_them = is_extreme(aggref.aggfnoid);
+  const bool wants_none = sorts_itself || is_sorted_by_all(aggref) || is_one_of_them;
   if (wants_none && forms != Forms::kMany) {
     return forms == Forms::kOne ? RowOrder::kAny : RowOrder::kChecked;
   }
-  // Rows that the sort leaves without an order can be told.
-  return is_sorted && !may_scan ? RowOrder::kChecked : RowOrder::kScan;
+  // Rows that the sort leaves without an order, and extremes that equal another, can be told.
+  return (is_sorted || is_one_of_them) && !may_scan ? RowOrder::kChecked : RowOrder::kScan;
 }
 
 bool comes_in_scan_order(const PlannedStmt* first, Oid table) {

@@ -32,6 +32,7 @@ struct AggregateFacts {
   Oid transition_function;
   Oid final_function;
   bool final_extra;
+  Oid sort_operator;  // of min and max
   Datum initial_value;
   bool initial_is_null;
 };
@@ -46,6 +47,7 @@ AggregateFacts facts_of(const Aggref* aggref) {
   facts.transition_function = form->aggtransfn;
   facts.final_function = form->aggfinalfn;
   facts.final_extra = form->aggfinalextra;
+  facts.sort_operator = form->aggsortop;
   const Datum initial =
       SysCacheGetAttr(AGGFNOID, tuple, Anum_pg_aggregate_agginitval, &facts.initial_is_null);
   if (!facts.initial_is_null) {
@@ -158,6 +160,18 @@ void set_up_final(AggregateMachinery& machinery, Aggref* aggref, const Aggregate
   }
 }
 
+void set_up_extreme(AggregateMachinery& machinery, const AggregateFacts& facts) {
+  const AggStatePerTransData& transition = *machinery.transition;
+  if (!machinery.looks_for_ties || !OidIsValid(facts.sort_operator) || transition.numSortCols > 0) {
+    return;
+  }
+  const Oid equal = get_equality_op_for_ordering_op(facts.sort_operator, nullptr);
+  if (OidIsValid(equal)) {
+    machinery.extreme_equal = static_cast<FmgrInfo*>(palloc0(sizeof(FmgrInfo)));
+    fmgr_info(get_opcode(equal), machinery.extreme_equal);
+  }
+}
+
 void set_up_direct_args(AggregateMachinery& machinery, const Aggref* aggref) {
   machinery.direct_arg_count = list_length(aggref->aggdirectargs);
   const auto count = static_cast<std::size_t>(machinery.direct_arg_count);
@@ -169,6 +183,14 @@ void set_up_direct_args(AggregateMachinery& machinery, const Aggref* aggref) {
     }
     machinery.direct_args[i] = {constant->constvalue, constant->constisnull};
   }
+}
+
+/// Room for `count` elements, of which the old ones are kept.
+template <typename T>
+T* grown(T* array, std::size_t count, MemoryContext context) {
+  const std::size_t bytes = count * sizeof(T);
+  return static_cast<T*>(array == nullptr ? MemoryContextAllocHuge(context, bytes)
+                                          : repalloc_huge(array, bytes));
 }
 
 void begin_sort(AggregateMachinery& machinery) {
@@ -253,6 +275,30 @@ void advance(AggregateMachinery& machinery, AggStatePerGroupData& group) {
   group.transValue = value;
   group.transValueIsNull = fcinfo->isnull;
   MemoryContextSwitchTo(outer);
+}
+
+/// advance() of a min or max that notes whether its value has met an equal one that looks different:
+/// either could come out.
+void advance_extreme(AggregateMachinery& machinery, std::uint32_t number) {
+  const AggStatePerTransData& transition = *machinery.transition;
+  AggStatePerGroupData& group = machinery.groups[number];
+  const Datum value = machinery.inputs[0].value;
+  const Datum before = group.transValue;
+  bool& has_tie = machinery.extreme_ties[number];
+  if (group.noTransValue || group.transValueIsNull) {
+    advance(machinery, group);
+    return;
+  }
+  MemoryContext outer = MemoryContextSwitchTo(machinery.state->tmpcontext->ecxt_per_tuple_memory);
+  const bool is_equal = DatumGetBool(
+      FunctionCall2Coll(machinery.extreme_equal, transition.aggCollation, before, value));
+  has_tie = has_tie || (is_equal && !datum_image_eq(before, value, transition.transtypeByVal,
+                                                    transition.transtypeLen));
+  MemoryContextSwitchTo(outer);
+  advance(machinery, group);
+  if (!is_equal && group.transValue != before) {
+    has_tie = false;
+  }
 }
 
 bool is_same(const AggStatePerTransData& transition, const NullableDatum& a,
@@ -421,6 +467,7 @@ AggregateMachinery assemble_aggregate(Aggref* aggref, bool looks_for_ties) {
   set_up_direct_args(machinery, aggref);
   set_up_transition(machinery, aggref, facts);
   set_up_final(machinery, aggref, facts);
+  set_up_extreme(machinery, facts);
   MemoryContextSwitchTo(outer);
   return machinery;
 }
@@ -430,14 +477,14 @@ void grow_aggregate(AggregateMachinery& machinery, std::uint32_t groups) {
     const std::uint64_t doubled = std::uint64_t{machinery.group_capacity} * 2;
     const auto capacity = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(std::max<std::uint64_t>({groups, doubled, 16}), UINT32_MAX));
-    const std::size_t bytes = std::size_t{capacity} * sizeof(AggStatePerGroupData);
-    machinery.groups = static_cast<AggStatePerGroupData*>(
-        machinery.groups == nullptr ? MemoryContextAllocHuge(machinery.estate->es_query_cxt, bytes)
-                                    : repalloc_huge(machinery.groups, bytes));
+    MemoryContext context = machinery.estate->es_query_cxt;
+    machinery.groups = grown(machinery.groups, capacity, context);
+    machinery.extreme_ties = grown(machinery.extreme_ties, capacity, context);
     machinery.group_capacity = capacity;
   }
   for (; machinery.group_count < groups; ++machinery.group_count) {
     begin_group(machinery, machinery.groups[machinery.group_count]);
+    machinery.extreme_ties[machinery.group_count] = false;
   }
 }
 
@@ -454,7 +501,11 @@ void advance_aggregate(AggregateMachinery& machinery, std::uint32_t group) {
   }
   if (transition.numSortCols == 0) {
     std::copy_n(inputs, transition.numTransInputs, transition.transfn_fcinfo->args + 1);
-    advance(machinery, machinery.groups[group]);
+    if (machinery.extreme_equal != nullptr) {
+      advance_extreme(machinery, group);
+    } else {
+      advance(machinery, machinery.groups[group]);
+    }
   } else if (transition.numInputs == 1) {
     tuplesort_putdatum(machinery.sort, inputs[0].value, inputs[0].isnull);
   } else {
@@ -472,6 +523,7 @@ void advance_aggregate(AggregateMachinery& machinery, std::uint32_t group) {
 
 NullableDatum finish_aggregate(AggregateMachinery& machinery, std::uint32_t group) {
   AggStatePerGroupData& state = machinery.groups[group];
+  machinery.has_ties = machinery.has_ties || machinery.extreme_ties[group];
   if (machinery.sort != nullptr) {
     advance_sorted(machinery, state);
   }
@@ -493,7 +545,7 @@ std::size_t aggregate_bytes(const AggregateMachinery& machinery) noexcept {
   const bool sorts_itself = is_ordered_set(machinery);
   return MemoryContextMemAllocated(machinery.state->curaggcontext->ecxt_per_tuple_memory,
                                    !sorts_itself) +
-         machinery.group_capacity * sizeof(AggStatePerGroupData);
+         machinery.group_capacity * (sizeof(AggStatePerGroupData) + sizeof(bool));
 }
 
 void dismantle_aggregate(AggregateMachinery& machinery) {

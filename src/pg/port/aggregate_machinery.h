@@ -30,8 +30,11 @@ struct AggregateMachinery {
   NullableDatum* direct_args = nullptr;  // of an ordered-set aggregate
   int direct_arg_count = 0;
   Tuplesortstate* sort = nullptr;  // of the one group
-  bool looks_for_ties = false;     // while it reads the sort
-  bool has_ties = false;           // rows that the sort leaves in any order, and that differ
+  bool looks_for_ties = false;     // equal values that differ, where one of them comes out
+  bool has_ties = false;           // in a group that was finished
+  FmgrInfo* extreme_equal =
+      nullptr;                   // of a min or max that looks for ties: whether values are equal
+  bool* extreme_ties = nullptr;  // of it, by group: whether its value so far has some
   AggStatePerGroupData* groups = nullptr;
   std::uint32_t group_count = 0;
   std::uint32_t group_capacity = 0;

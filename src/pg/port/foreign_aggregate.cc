@@ -93,7 +93,8 @@ class PgForeignAggregate final : public engine::ForeignAggregate {
         arg_types_(args.begin(), args.end()),
         result_type_(call.result),
         looks_for_zeros_(call.foreign.order == plan::RowOrder::kChecked &&
-                         made.machinery.transition->numSortCols == 0) {}
+                         made.machinery.transition->numSortCols == 0 &&
+                         made.machinery.extreme_equal == nullptr) {}
 
   void grow(std::uint32_t groups) override {
     if (groups > made_.machinery.group_count) {
