@@ -75,7 +75,7 @@ def tables(session):
         set work_mem = '64MB'; set max_parallel_workers_per_gather = 0;  -- workers' rows have no order
     """)
     yield session
-    session.execute("reset work_mem; reset max_parallel_workers_per_gather")
+    session.execute("reset work_mem; reset max_parallel_workers_per_gather; drop view if exists odd; drop table facts, no_facts, one_fact")
 
 
 @pytest.mark.parametrize("call", ANY_ORDER)
@@ -406,3 +406,27 @@ def test_results_of_carried_types_inside_a_run(tables):
                            workers=(0, 2))
         tables.assert_same(f"select count(*) from facts f join buckets b on f.bucket = b.bucket where ({expression}) is not null",
                            workers=(0, 2))
+
+
+CARRIED_PARAMETERS = (("span > $1", "interval", ("'5 days'", "null", "'-1 month'")), ("single < $1", "float4", ("3.5", "'NaN'")),
+                      ("coalesce(cash, $1) > 5::money", "money", ("7", "1")), ("$1 = any (tags)", "text", ("'t1'", "null")),
+                      ("tags @> $1", "text[]", ("'{t2}'", "'{}'")), ("loose * $1 > 30", "numeric", ("1.50", "'Infinity'")),
+                      ("network << $1", "cidr", ("'10.0.1.0/24'",)), ("moment - $1 > timestamp '2024-05-01'", "interval", ("'3 days'",)),
+                      ("case when flag then span else $1 end > interval '3 days'", "interval", ("'4 days'", "'1 day'")))
+
+
+@pytest.mark.parametrize("condition, kind, values", CARRIED_PARAMETERS)
+def test_parameters_of_carried_types(tables, condition, kind, values):
+    tables.execute("set plan_cache_mode = force_generic_plan")
+    tables.execute(f"prepare chosen({kind}) as select count(*), sum(id) from facts where {condition}")
+    try:
+        for value in values:
+            tables.execute("discard plans")
+            expected = tables.outcome(f"execute chosen({value})", "off")
+            assert expected[0] == "rows"
+            for workers in (0, 2):
+                tables.execute("discard plans")
+                assert tables.is_taken(f"execute chosen({value})", workers)
+                assert tables.outcome(f"execute chosen({value})", "force", workers) == expected
+    finally:
+        tables.execute("deallocate chosen; reset plan_cache_mode")

@@ -17,6 +17,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <executor/executor.h>
 #include <executor/nodeSubplan.h>
 #include <miscadmin.h>
+#include <nodes/nodeFuncs.h>
 #include <optimizer/cost.h>
 SLUICE_PG_HEADERS_END
 
@@ -27,6 +28,7 @@ namespace {
 struct Value {
   Datum datum = 0;
   bool is_null = false;
+  StoredForm form;
 };
 
 /// Runs the init plans before the run, as PostgreSQL does before it launches workers: their errors
@@ -51,6 +53,7 @@ std::vector<plan::Expr> evaluate(List* states, ExprContext* context,
     try {
       value = call([=] {
         Value result;
+        result.form = stored_form_of(exprType(reinterpret_cast<Node*>(state->expr)));
         result.datum = ExecEvalExprSwitchContext(state, context, &result.is_null);
         return result;
       });
@@ -60,7 +63,8 @@ std::vector<plan::Expr> evaluate(List* states, ExprContext* context,
       }
       throw;
     }
-    std::optional<plan::Expr> constant = parameter_of(value.datum, value.is_null, types[i]);
+    std::optional<plan::Expr> constant =
+        parameter_of(value.datum, value.is_null, types[i], value.form);
     if (!constant.has_value()) {
       base::throw_abandon("a run-time constant does not fit its planned type");
     }

@@ -214,13 +214,14 @@ Value ExprLowering::lower_constant(const Const& constant) {
   if (constant.consttype == NUMERICOID) {
     type = constant.constisnull ? DataType::decimal(1, 0) : decimal_type_of(constant.constvalue);
   } else {
-    type = data_type_of(constant.consttype, constant.consttypmod, constant.constcollid);
+    type = column_type_of(constant.consttype, constant.consttypmod, constant.constcollid);
   }
   if (!type.has_value()) {
     decline(Reason::kType,
             "constant of type " + type_name(constant.consttype, constant.consttypmod));
   }
-  auto expr = constant_of(constant.constvalue, constant.constisnull, *type);
+  auto expr = constant_of(constant.constvalue, constant.constisnull, *type,
+                          {static_cast<std::int16_t>(constant.constlen), constant.constbyval});
   if (!expr.has_value()) {
     decline(Reason::kType,
             "constant of type " + type_name(constant.consttype, constant.consttypmod));
@@ -228,8 +229,9 @@ Value ExprLowering::lower_constant(const Const& constant) {
   return {std::move(*expr), !constant.constisnull, std::nullopt};
 }
 
+/// A numeric of any scale is for whoever knows a scale for it: is_open_numeric().
 Value ExprLowering::lower_parameter(Node* expr) {
-  const auto type = data_type_of_expr(expr);
+  const auto type = is_open_numeric(expr) ? std::nullopt : carried_type_of_expr(expr);
   if (!type.has_value()) {
     const auto oid = call([expr] { return exprType(expr); });
     decline(Reason::kParameter, "run-time value of type " + type_name(oid, -1));

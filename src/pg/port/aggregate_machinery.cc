@@ -277,7 +277,7 @@ void advance(AggregateMachinery& machinery, AggStatePerGroupData& group) {
   MemoryContextSwitchTo(outer);
 }
 
-/// advance() of a min or max that notes whether its value has met an equal one that looks different:
+/// advance() of a min or max that notes whether its value has met an equal one that looks another:
 /// either could come out.
 void advance_extreme(AggregateMachinery& machinery, std::uint32_t number) {
   const AggStatePerTransData& transition = *machinery.transition;

@@ -231,7 +231,8 @@ std::optional<DataType> decimal_type_of(Datum numeric) {
   return std::nullopt;
 }
 
-std::optional<Expr> constant_of(Datum datum, bool is_null, const DataType& type) {
+std::optional<Expr> constant_of(Datum datum, bool is_null, const DataType& type,
+                                const StoredForm& form) {
   if (is_null) {
     return Expr::make_null(type);
   }
@@ -260,18 +261,20 @@ std::optional<Expr> constant_of(Datum datum, bool is_null, const DataType& type)
       return Expr::make_integer(vector::integer_of_uuid(DatumGetPointer(datum)), type);
     case TypeKind::kText:
     case TypeKind::kBpchar:
-    case TypeKind::kBytea:
-    case TypeKind::kOpaque: {
+    case TypeKind::kBytea: {
       const Bytes body = body_of(datum);
       return Expr::make_bytes(std::string(body.data, body.size), type);
     }
+    case TypeKind::kOpaque:
+      return Expr::make_bytes(std::string(call([&] { return opaque_bytes(datum, form); })), type);
   }
   return std::nullopt;
 }
 
-std::optional<Expr> parameter_of(Datum datum, bool is_null, const ParamType& type) {
+std::optional<Expr> parameter_of(Datum datum, bool is_null, const ParamType& type,
+                                 const StoredForm& form) {
   if (type.fit == ParamFit::kExact || is_null) {
-    return constant_of(datum, is_null, type.type);
+    return constant_of(datum, is_null, type.type, form);
   }
   const NumericValue value = numeric_of(datum);
   if (value.kind == NumericKind::kNan) {

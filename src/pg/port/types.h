@@ -48,10 +48,12 @@ struct StoredForm {
 /// infinities or more than 38 digits; NaN is decimal(1,0).
 [[nodiscard]] std::optional<plan::DataType> decimal_type_of(Datum numeric);
 
-/// A value as a constant of `type`. Shape: `datum` has the PostgreSQL type that data_type_of()
-/// mapped; a numeric must fit `type`'s scale and digits, else nothing comes back. Detoasts.
+/// A value as a constant of `type`. Shape: `datum` has the PostgreSQL type that column_type_of()
+/// mapped, and `form` is that of an opaque one; a numeric must fit `type`'s scale and digits, else
+/// nothing comes back. Detoasts.
 [[nodiscard]] std::optional<plan::Expr> constant_of(Datum datum, bool is_null,
-                                                    const plan::DataType& type);
+                                                    const plan::DataType& type,
+                                                    const StoredForm& form);
 
 /// What happens to a numeric that a decimal type does not hold.
 /// Shape: the numbers are part of what the plan cache keeps.
@@ -74,6 +76,6 @@ struct ParamType {
 /// the numeric is. It may have more digits than the type, not more bits.
 /// Errors: PgError. Nothing comes back for infinities and more than 38 digits.
 [[nodiscard]] std::optional<plan::Expr> parameter_of(Datum datum, bool is_null,
-                                                     const ParamType& type);
+                                                     const ParamType& type, const StoredForm& form);
 
 }  // namespace sluice::pg
