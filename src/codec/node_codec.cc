@@ -14,6 +14,7 @@ using plan::FilterSpec;
 using plan::HashJoinSpec;
 using plan::LimitSpec;
 using plan::NodeSpec;
+using plan::PlanInputSpec;
 using plan::PlanNode;
 using plan::ProjectSpec;
 using plan::ScanSpec;
@@ -39,14 +40,16 @@ class SpecEncoder {
     out_.u32(scan.relation);
     out_.u32(scan.range_index);
     out_.string(scan.name);
-    out_.count(scan.columns.size());
-    for (const plan::ScanColumn& column : scan.columns) {
-      out_.u16(static_cast<std::uint16_t>(column.attribute));
-      encode_type(column.type, out_);
-      out_.string(column.name);
-    }
+    encode_columns(scan.columns);
     encode_exprs(scan.filters, out_);
     out_.columns(scan.outputs);
+  }
+  void operator()(const PlanInputSpec& input) const {
+    encode_enum(NodeTag::kPlanInput, out_);
+    out_.u32(input.number);
+    out_.string(input.name);
+    encode_columns(input.columns);
+    out_.flag(input.row_by_row);
   }
   void operator()(const FilterSpec& filter) const {
     encode_enum(NodeTag::kFilter, out_);
@@ -110,24 +113,47 @@ class SpecEncoder {
     encode_enum(foreign.order, out_);
     out_.flag(foreign.keeps_rows);
   }
+  void encode_columns(const std::vector<plan::ScanColumn>& columns) const {
+    out_.count(columns.size());
+    for (const plan::ScanColumn& column : columns) {
+      out_.u16(static_cast<std::uint16_t>(column.attribute));
+      encode_type(column.type, out_);
+      out_.string(column.name);
+    }
+  }
 
   ByteWriter& out_;
 };
+
+std::vector<plan::ScanColumn> decode_scan_columns(ByteReader& in) {
+  const std::size_t count = in.count(kScanColumnBytesMin);
+  SLUICE_CHECK_BYTES(count <= plan::kColumnsMax, "encoded plan: too many columns");
+  std::vector<plan::ScanColumn> columns;
+  for (std::size_t i = 0; i < count; ++i) {
+    plan::ScanColumn column;
+    column.attribute = static_cast<std::int16_t>(in.u16());
+    column.type = decode_type(in);
+    column.name = in.string();
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+PlanInputSpec decode_plan_input(ByteReader& in) {
+  PlanInputSpec input;
+  input.number = in.u32();
+  input.name = in.string();
+  input.columns = decode_scan_columns(in);
+  input.row_by_row = in.flag();
+  return input;
+}
 
 ScanSpec decode_scan(ByteReader& in) {
   ScanSpec scan;
   scan.relation = in.u32();
   scan.range_index = in.u32();
   scan.name = in.string();
-  const std::size_t columns = in.count(kScanColumnBytesMin);
-  SLUICE_CHECK_BYTES(columns <= plan::kColumnsMax, "encoded plan: too many columns");
-  for (std::size_t i = 0; i < columns; ++i) {
-    plan::ScanColumn column;
-    column.attribute = static_cast<std::int16_t>(in.u16());
-    column.type = decode_type(in);
-    column.name = in.string();
-    scan.columns.push_back(std::move(column));
-  }
+  scan.columns = decode_scan_columns(in);
   scan.filters = decode_exprs(in);
   scan.outputs = in.columns();
   return scan;
@@ -219,6 +245,8 @@ DecodedSpec decode_spec(ByteReader& in) {
       return {LimitSpec{in.u64()}};
     case NodeTag::kExchange:
       return {decode_exchange(in)};
+    case NodeTag::kPlanInput:
+      return {decode_plan_input(in), 0};
   }
   base::throw_corrupt("encoded plan: unknown node");
 }

@@ -52,6 +52,14 @@ PlanSpec every_expression() {
   return build_plan(build_project(std::move(scan), std::move(exprs)));
 }
 
+/// A join with a plan input on either side.
+PlanSpec plan_inputs() {
+  PlanNode row_by_row = build_plan_input(7, {{"k", kInt4}, {"s", kText}}, 30);
+  row_by_row.as<PlanInputSpec>()->row_by_row = true;
+  return build_plan(build_join(std::move(row_by_row), build_plan_input(1, {{"k", kInt4}}, 5),
+                               {{0}, {0}}, {1}, 10));
+}
+
 PlanSpec foreign_aggregates() {
   std::vector<AggregateCall> calls(3, foreign_call({1, 0, 1}, DataType::of(TypeKind::kOpaque)));
   calls[1].foreign.filter = 2;
@@ -65,7 +73,8 @@ PlanSpec foreign_aggregates() {
 }
 
 std::vector<PlanSpec> samples() {
-  std::vector<PlanSpec> plans = {tpch_q1(), tpch_q6(), every_expression(), foreign_aggregates()};
+  std::vector<PlanSpec> plans = {tpch_q1(), tpch_q6(), every_expression(), foreign_aggregates(),
+                                 plan_inputs()};
   plans.push_back(enforce_dsm_shuffle(tpch_q3(), seats(3)));
   plans.push_back(enforce_dsm_shuffle(tpch_q5(), seats(4)));
   return plans;

@@ -28,7 +28,7 @@ class Builder {
  private:
   /// The pipeline that ends with `node`'s rows; what it needs before is emitted.
   PipelineSpec open(const PlanNode& node) {
-    if (node.as<plan::ScanSpec>() != nullptr) {
+    if (node.as<plan::ScanSpec>() != nullptr || node.as<plan::PlanInputSpec>() != nullptr) {
       return leaf(node);
     }
     if (node.as<plan::ExchangeSpec>() != nullptr) {

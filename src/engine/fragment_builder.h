@@ -9,7 +9,8 @@
 namespace sluice::engine {
 
 /// Shape:
-///   source     a scan, an exchange (read as consumer), or an aggregate or top-K (its results)
+///   source     a scan, a plan input, an exchange (read as consumer), or an aggregate or top-K (its
+///              results)
 ///   operators  from the source upward: filter, project, limit, join (probed), partial aggregate
 ///              with keys
 ///   sink       a join (built), aggregate or top-K; null: the fragment's output

@@ -142,6 +142,9 @@ std::unique_ptr<Source> FragmentTask::make_source(const PlanNode& node) {
   if (node.as<plan::ExchangeSpec>() != nullptr) {
     return std::make_unique<ExchangeSource>(node, *inputs_.at(node.id).input);
   }
+  if (node.as<plan::PlanInputSpec>() != nullptr) {
+    return context_.sources.open_plan_input(node, budget(node, kPassingMemoryBytesMax));
+  }
   return context_.sources.open_scan(node, scan_filters(node), budget(node, kPassingMemoryBytesMax));
 }
 

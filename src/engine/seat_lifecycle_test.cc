@@ -358,9 +358,9 @@ TEST(SeatFailure, AWorkersErrorReachesTheLeaderAsAPeers) {
 
 /// Seat 2 gives the run up in its build side of `join` once seat 1 has sent rows to the leader.
 void expect_given_up_before_the_first_row(PlanNode root, std::uint16_t streams,
-                                          std::size_t build_scan) {
+                                          std::size_t build_scan, bool leader_computes = false) {
   Tables tables = small_tables(2000);
-  SeatCrew crew(distributed(std::move(root), streams, false), tables, {3, 3});
+  SeatCrew crew(distributed(std::move(root), streams, leader_computes), tables, {3, 3});
   exchange::Mesh& mesh = crew.mesh();
   tables.of(scans_of(crew.plan().root)[build_scan]->id).before_rows = [&mesh](
                                                                           base::SeatIndex seat) {
@@ -382,6 +382,11 @@ TEST(SeatFailure, NoRowGoesOutWhileABuildSideMayGiveUp) {
   // Each seat builds from what it scans itself, so that seat 1 does not wait for seat 2.
   PlanNode root = exchange(join(scan(kNumbers), scan(kNumbers)), 0, ExchangeKind::kGather);
   expect_given_up_before_the_first_row(std::move(root), 1, 1);
+}
+
+TEST(SeatFailure, NoRowGoesOutWhileABuildSideMayGiveUpBesideALeaderThatComputes) {
+  PlanNode root = exchange(join(scan(kNumbers), scan(kNumbers)), 0, ExchangeKind::kGather);
+  expect_given_up_before_the_first_row(std::move(root), 1, 1, true);
 }
 
 TEST(SeatFailure, NoRowGoesOutWhileABuildSideBelowAnotherStreamMayGiveUp) {

@@ -31,7 +31,7 @@ class Source {
   virtual void close() = 0;
 };
 
-/// Opens scans; implemented by who has the tables.
+/// Opens scans and plan inputs; implemented by who has the tables.
 class SourceFactory {
  public:
   virtual ~SourceFactory() = default;
@@ -42,6 +42,9 @@ class SourceFactory {
   [[nodiscard]] virtual std::unique_ptr<Source> open_scan(const plan::PlanNode& scan,
                                                           std::vector<ScanFilter> filters,
                                                           base::MemoryBudget& budget) = 0;
+  /// `input` holds a PlanInputSpec; the source yields its columns. The leader alone has rows.
+  [[nodiscard]] virtual std::unique_ptr<Source> open_plan_input(const plan::PlanNode& input,
+                                                                base::MemoryBudget& budget) = 0;
 };
 
 }  // namespace sluice::engine

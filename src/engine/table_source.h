@@ -1,5 +1,5 @@
-// Tables of plain rows as scans, for tests. The seats of a plan share a scan's rows through one
-// cursor, and every opening leaves its mark.
+// Tables of plain rows as scans and plan inputs, for tests. The seats of a plan share a scan's rows
+// through one cursor, and every opening leaves its mark.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "engine/test_foreign_total.h"
 #include "engine/test_rows.h"
 #include "exchange/seat_set.h"
+#include "plan/plan_builder.h"
 
 namespace sluice::engine::testing {
 
@@ -33,7 +35,7 @@ struct ScanShare {
   std::function<void(base::SeatIndex)> before_rows;  // in each seat, whenever it asks for rows
 };
 
-/// The tables of one plan, by relation.
+/// The tables of one plan, by relation. A plan input has the rows of one of the first of them.
 class Tables {
  public:
   explicit Tables(std::size_t claim_rows = 100) : claim_rows_(claim_rows) {
@@ -45,6 +47,8 @@ class Tables {
   void share(const plan::PlanNode& node) {
     if (const auto* scan = node.as<plan::ScanSpec>()) {
       shares_[node.id].rows = &rows_.at(scan->relation);
+    } else if (const auto* input = node.as<plan::PlanInputSpec>()) {
+      shares_[node.id].rows = &rows_.at(input->number % plan::kMadeUpTables);
     }
     for (const plan::PlanNode& input : node.inputs) {
       share(input);
@@ -82,17 +86,17 @@ class Tables {
 
 class TableSource final : public Source {
  public:
-  TableSource(const plan::ScanSpec& scan, std::vector<ScanFilter> filters, ScanShare& share,
+  TableSource(plan::ScanSpec scan, std::vector<ScanFilter> filters, ScanShare& share,
               std::size_t claim_rows, base::SeatIndex seat, base::MemoryBudget& budget)
-      : scan_(scan),
+      : scan_(std::move(scan)),
         filters_(std::move(filters)),
         share_(share),
         claim_rows_(claim_rows),
         seat_(seat) {
-    for (const plan::ScanColumn& column : scan.columns) {
+    for (const plan::ScanColumn& column : scan_.columns) {
       types_.push_back(column.type);
     }
-    predicate_.emplace(scan.filters, types_, budget);
+    predicate_.emplace(scan_.filters, types_, budget);
     ++share_.opened;
     ++share_.open_now;
   }
@@ -140,7 +144,7 @@ class TableSource final : public Source {
   }
 
  private:
-  const plan::ScanSpec& scan_;
+  const plan::ScanSpec scan_;
   std::vector<ScanFilter> filters_;
   ScanShare& share_;
   const std::size_t claim_rows_;
@@ -153,6 +157,12 @@ class TableSource final : public Source {
   std::vector<vector::ColumnView> views_;
 };
 
+class EmptySource final : public Source {
+ public:
+  SourceState next(vector::Batch& /*out*/) override { return SourceState::kEnd; }
+  void close() override {}
+};
+
 /// One seat's way to the tables.
 class TableSources final : public SourceFactory {
  public:
@@ -162,6 +172,20 @@ class TableSources final : public SourceFactory {
     ScanShare& share = tables_.of(scan.id);
     return std::make_unique<TableSource>(*scan.as<plan::ScanSpec>(), std::move(filters), share,
                                          tables_.claim_rows(), seat_, budget);
+  }
+  std::unique_ptr<Source> open_plan_input(const plan::PlanNode& input,
+                                          base::MemoryBudget& budget) override {
+    const auto& spec = *input.as<plan::PlanInputSpec>();
+    if (seat_ != base::kLeaderSeat) {
+      return std::make_unique<EmptySource>();
+    }
+    plan::ScanSpec scan;
+    scan.columns = spec.columns;
+    scan.outputs.resize(spec.columns.size());
+    std::iota(scan.outputs.begin(), scan.outputs.end(), 0U);
+    return std::make_unique<TableSource>(std::move(scan), std::vector<ScanFilter>(),
+                                         tables_.of(input.id),
+                                         spec.row_by_row ? 1 : tables_.claim_rows(), seat_, budget);
   }
 
  private:

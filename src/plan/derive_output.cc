@@ -33,16 +33,25 @@ Types types_of(const Columns& columns, const Types& types) {
   return result;
 }
 
-Types derive(const ScanSpec& scan, const PlanNode& /*node*/) {
-  require(scan.columns.size() <= kColumnsMax, "too many columns");
+Types types_of_scan(const std::vector<ScanColumn>& columns) {
+  require(columns.size() <= kColumnsMax, "too many columns");
   Types types;
-  types.reserve(scan.columns.size());
-  for (const ScanColumn& column : scan.columns) {
+  types.reserve(columns.size());
+  for (const ScanColumn& column : columns) {
     require(column.attribute >= 1, "attribute number");
     require(column.type.is_valid(), "unknown type");
     types.push_back(column.type);
   }
-  return types_of(scan.outputs, types);
+  return types;
+}
+
+Types derive(const ScanSpec& scan, const PlanNode& /*node*/) {
+  return types_of(scan.outputs, types_of_scan(scan.columns));
+}
+
+Types derive(const PlanInputSpec& input, const PlanNode& /*node*/) {
+  require(input.number < kPlanNodesMax, "number of a plan input");
+  return types_of_scan(input.columns);
 }
 
 Types derive(const FilterSpec& /*filter*/, const PlanNode& node) { return node.inputs[0].output; }
@@ -200,7 +209,7 @@ Types derive(const ExchangeSpec& exchange, const PlanNode& node) {
 }
 
 std::size_t input_count(const NodeSpec& spec) noexcept {
-  if (std::holds_alternative<ScanSpec>(spec)) {
+  if (std::holds_alternative<ScanSpec>(spec) || std::holds_alternative<PlanInputSpec>(spec)) {
     return 0;
   }
   return std::holds_alternative<HashJoinSpec>(spec) ? 2 : 1;

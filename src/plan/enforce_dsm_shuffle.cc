@@ -132,7 +132,7 @@ PlanSpec enforce_dsm_shuffle(PlanSpec plan, const ShuffleOptions& options) {
   if (!can_distribute(plan.root, true)) {
     return plan;
   }
-  plan.leader_computes = !options.root_streams;
+  plan.leader_computes = !options.root_streams || reads_plan_inputs(plan.root);
   const JoinCosts costs{plan.leader_computes ? options.seats : options.seats - 1,
                         options.broadcast_bytes_max};
   Placed placed = Shuffle(costs).place(std::move(plan.root), true);

@@ -11,7 +11,8 @@ namespace sluice::plan {
 struct ShuffleOptions {
   std::uint32_t seats = 1;  // planned, the leader included
   std::uint64_t broadcast_bytes_max = std::uint64_t{64} << 20;
-  bool root_streams = false;  // the root hands many rows to the client: the leader only consumes
+  bool root_streams = false;  // the root hands many rows to the client: the leader only consumes,
+                              // unless plan inputs make it compute
 };
 
 /// Required: the root is `single`; a join wants both sides hashed on its keys or its build side
@@ -34,9 +35,10 @@ struct ShuffleOptions {
 
 /// Deadlock rules 2, 3, 4 and 7 of DESIGN.md section 6, on any plan: no gather but into the root
 /// fragment, joins alone have two inputs, each stream is consumed once and none is missing, leaves
-/// are scans. And what keeps rows from being lost or doubled: the root fragment of a distributed
-/// plan reads gathers only (so no join or scan runs in it), a broadcast feeds a build side and
-/// nothing else, and a plan that is not distributed has no exchange.
+/// are scans, or plan inputs where the leader computes. And what keeps rows from being lost or
+/// doubled: the root fragment of a distributed plan reads gathers only (so no join or scan runs in
+/// it), a broadcast feeds a build side and nothing else, and a plan that is not distributed has no
+/// exchange.
 /// Errors: kCorrupt naming the rule and the node.
 void validate_deadlock_rules(const PlanSpec& plan);
 

@@ -33,6 +33,25 @@ std::string titles(const PlanSpec& plan) {
 
 PlanNode small_table(double rows) { return build_scan("t", {{"k", kInt4}, {"v", kInt4}}, rows); }
 
+TEST(EnforceDsmShuffle, PlanInputsMakeALeaderComputeThatStreams) {
+  const auto joined_with = [](PlanNode build) {
+    return build_plan(build_join(small_table(1000), std::move(build), {{0}, {0}}, {0}, 1000));
+  };
+  ShuffleOptions options = seats(3);
+  options.root_streams = true;
+  EXPECT_FALSE(enforce_dsm_shuffle(joined_with(small_table(10)), options).leader_computes);
+  const PlanSpec plan = enforce_dsm_shuffle(
+      joined_with(build_plan_input(0, {{"k", kInt4}, {"v", kInt4}}, 10)), options);
+  EXPECT_TRUE(plan.leader_computes);
+  EXPECT_EQ(titles(plan), R"(
+Exchange Gather stream 0
+ Hash Join
+  Seq Scan on t
+  Exchange Broadcast stream 1
+   Plan Input 1: CTE Scan
+)");
+}
+
 TEST(EnforceDsmShuffle, OneSeatGetsThePlanAsItIs) {
   const PlanSpec before = tpch_q3();
   const PlanSpec after = enforce_dsm_shuffle(before, seats(1));

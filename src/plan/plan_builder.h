@@ -57,6 +57,21 @@ struct NamedType {
   return build_node(std::move(scan), {}, rows);
 }
 
+/// Tables of tests that have rows without a word about them; plan inputs have theirs in turn.
+inline constexpr std::uint32_t kMadeUpTables = 4;
+
+/// Hands on all `columns` of plan input `number`.
+[[nodiscard]] inline PlanNode build_plan_input(std::uint32_t number,
+                                               const std::vector<NamedType>& columns, double rows) {
+  PlanInputSpec input;
+  input.number = number;
+  input.name = "CTE Scan";
+  for (std::uint32_t i = 0; i < columns.size(); ++i) {
+    input.columns.push_back({static_cast<std::int16_t>(i + 1), columns[i].type, columns[i].name});
+  }
+  return build_node(std::move(input), {}, rows);
+}
+
 [[nodiscard]] inline PlanNode build_filter(PlanNode input, Expr conjunct, double rows) {
   FilterSpec filter;
   filter.conjuncts.push_back(std::move(conjunct));

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "plan/plan_builder.h"
 #include "plan/plan_spec.h"
 #include "plan/simulated_value.h"
 
@@ -29,6 +30,9 @@ class PlanSimulator {
   [[nodiscard]] SimulatedRows evaluate(const PlanNode& node, std::uint32_t seat) {
     if (const auto* scan = node.as<ScanSpec>()) {
       return scan_rows(*scan, seat);
+    }
+    if (const auto* input = node.as<PlanInputSpec>()) {
+      return input_rows(*input, seat);
     }
     if (const auto* exchange = node.as<ExchangeSpec>()) {
       return exchanged(node, *exchange, seat);
@@ -53,17 +57,30 @@ class PlanSimulator {
   [[nodiscard]] SimulatedRows scan_rows(const ScanSpec& scan, std::uint32_t seat) const {
     SimulatedRows rows;
     for (std::uint32_t i = 0; i < kTableRows; ++i) {
-      if (mixed(i + scan.relation * 1000) % seats_ != seat) {
-        continue;
+      if (mixed(i + scan.relation * 1000) % seats_ == seat) {
+        rows.push_back(made_up_row(i, scan.columns.size(), scan.relation));
       }
-      SimulatedRow row;
-      for (std::size_t c = 0; c < scan.columns.size(); ++c) {
-        const std::uint64_t word = mixed(std::uint64_t{i} * 64 + c * 8 + scan.relation);
-        row.push_back(word % 7 == 0 ? SimulatedValue() : SimulatedValue(word / 7 % 9));
-      }
-      rows.push_back(std::move(row));
     }
     return filtered(scan.filters, std::move(rows));
+  }
+
+  /// The leader, which is seat 0, has them all.
+  [[nodiscard]] static SimulatedRows input_rows(const PlanInputSpec& input, std::uint32_t seat) {
+    SimulatedRows rows;
+    for (std::uint32_t i = 0; i < kTableRows && seat == 0; ++i) {
+      rows.push_back(made_up_row(i, input.columns.size(), input.number % kMadeUpTables));
+    }
+    return rows;
+  }
+
+  [[nodiscard]] static SimulatedRow made_up_row(std::uint32_t number, std::size_t columns,
+                                                std::uint32_t salt) {
+    SimulatedRow row;
+    for (std::size_t c = 0; c < columns; ++c) {
+      const std::uint64_t word = mixed(std::uint64_t{number} * 64 + c * 8 + salt);
+      row.push_back(word % 7 == 0 ? SimulatedValue() : SimulatedValue(word / 7 % 9));
+    }
+    return row;
   }
 
   [[nodiscard]] SimulatedRows exchanged(const PlanNode& node, const ExchangeSpec& exchange,

@@ -1,5 +1,6 @@
 #include "plan/plan_spec.h"
 
+#include <algorithm>
 #include <bit>
 #include <limits>
 
@@ -91,6 +92,10 @@ bool operator==(const PlanSpec& a, const PlanSpec& b) {
 }
 
 void bind_params(PlanSpec& plan, const std::vector<Expr>& values) { bind_below(plan.root, values); }
+
+bool reads_plan_inputs(const PlanNode& root) noexcept {
+  return root.as<PlanInputSpec>() != nullptr || std::ranges::any_of(root.inputs, reads_plan_inputs);
+}
 
 std::vector<const PlanNode*> collect_dsm_exchanges(const PlanNode& root) {
   std::vector<const PlanNode*> found;

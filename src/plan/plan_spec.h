@@ -37,6 +37,18 @@ struct ScanSpec {
   friend bool operator==(const ScanSpec&, const ScanSpec&) = default;
 };
 
+/// Hands on the rows of a plan node that PostgreSQL executes in the leader; other seats have none.
+/// Delivered distribution: random.
+/// Source: docs/decisions/0028-rows-of-postgresqls-plan-nodes.md
+struct PlanInputSpec {
+  std::uint32_t number = 0;         // of the plan inputs of the run, from 0
+  std::string name;                 // for EXPLAIN: the kind of the plan node
+  std::vector<ScanColumn> columns;  // attributes of its targetlist
+  bool row_by_row = false;  // no row is asked for before the one before it has passed: it may raise
+
+  friend bool operator==(const PlanInputSpec&, const PlanInputSpec&) = default;
+};
+
 /// Conjuncts over the input, evaluated in order; only rows that pass all go on.
 struct FilterSpec {
   std::vector<Expr> conjuncts;
@@ -202,8 +214,8 @@ struct ExchangeSpec {
   friend bool operator==(const ExchangeSpec&, const ExchangeSpec&) = default;
 };
 
-using NodeSpec = std::variant<ScanSpec, FilterSpec, ProjectSpec, HashJoinSpec, AggregateSpec,
-                              TopKSpec, LimitSpec, ExchangeSpec>;
+using NodeSpec = std::variant<ScanSpec, PlanInputSpec, FilterSpec, ProjectSpec, HashJoinSpec,
+                              AggregateSpec, TopKSpec, LimitSpec, ExchangeSpec>;
 
 struct PlanNode {
   NodeId id;
@@ -228,7 +240,7 @@ struct PlanSpec {
   std::uint16_t node_count = 0;
   std::uint16_t partition_count = 1;  // logical partitions of every kRedistribute
   bool distributed = false;           // EnforceDsmShuffle has run and found work for several seats
-  bool leader_computes = true;        // false where the root streams rows to the client
+  bool leader_computes = true;        // false where it only hands rows on to the client
 };
 
 /// Gives every node its preorder id and sets node_count.
@@ -250,6 +262,9 @@ void validate_plan(const PlanSpec& plan);
 /// Replaces every kParam by its value. Shape: values[number].
 /// Errors: kInternal for a number without a value, or with one that is no constant of its type.
 void bind_params(PlanSpec& plan, const std::vector<Expr>& values);
+
+/// Whether a plan input is below `root`, or is it.
+[[nodiscard]] bool reads_plan_inputs(const PlanNode& root) noexcept;
 
 /// Every DsmExchange below and including `root`, in preorder: the walk by which both the leader and
 /// the workers register their procedures.

@@ -41,9 +41,9 @@ std::string joined(const Names& parts, const char* separator) {
   return text;
 }
 
-Names scan_names(const ScanSpec& scan) {
+Names names_of(const std::vector<ScanColumn>& columns) {
   Names names;
-  for (const ScanColumn& column : scan.columns) {
+  for (const ScanColumn& column : columns) {
     names.push_back(column.name);
   }
   return names;
@@ -189,6 +189,7 @@ std::string join_name(JoinType type) {
 
 struct OperatorName {
   std::string operator()(const ScanSpec& /*scan*/) const { return "Seq Scan"; }
+  std::string operator()(const PlanInputSpec& /*input*/) const { return "Plan Input"; }
   std::string operator()(const FilterSpec& /*filter*/) const { return "Filter"; }
   std::string operator()(const ProjectSpec& /*project*/) const { return "Project"; }
   std::string operator()(const HashJoinSpec& join) const { return join_name(join.type); }
@@ -206,8 +207,11 @@ struct NodeDetails {
 
   Details operator()(const ScanSpec& scan) const {
     Details details;
-    add_conditions(details, "Filter", scan.filters, scan_names(scan));
+    add_conditions(details, "Filter", scan.filters, names_of(scan.columns));
     return details;
+  }
+  Details operator()(const PlanInputSpec& input) const {
+    return input.row_by_row ? Details{{"Rows", "one by one"}} : Details{};
   }
   Details operator()(const FilterSpec& filter) const {
     Details details;
@@ -261,6 +265,8 @@ std::string title(const PlanNode& node) {
   std::string text = operator_name(node);
   if (const auto* scan = node.as<ScanSpec>()) {
     text += " on " + scan->name;
+  } else if (const auto* input = node.as<PlanInputSpec>()) {
+    text += " " + std::to_string(input->number + 1) + ": " + input->name;
   } else if (const auto* exchange = node.as<ExchangeSpec>()) {
     text += " stream " + std::to_string(exchange->stream.value());
   }
@@ -287,7 +293,10 @@ std::string to_string(const PlanSpec& plan) {
 
 std::vector<std::string> column_names(const PlanNode& node) {
   if (const auto* scan = node.as<ScanSpec>()) {
-    return names_at(scan_names(*scan), scan->outputs);
+    return names_at(names_of(scan->columns), scan->outputs);
+  }
+  if (const auto* input = node.as<PlanInputSpec>()) {
+    return names_of(input->columns);
   }
   Names names = input_names(node);
   if (const auto* join = node.as<HashJoinSpec>()) {

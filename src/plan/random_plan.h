@@ -65,9 +65,12 @@ class RandomPlan {
 
   [[nodiscard]] PlanNode scan() {
     std::vector<NamedType> columns(2 + below(3), NamedType{"c", kInt4});
+    if (below(6) == 0) {
+      return build_plan_input(plan_inputs_++, columns, rows());
+    }
     PlanNode node = build_scan("t", columns, rows());
     auto& spec = *node.as<ScanSpec>();
-    spec.relation = below(4);
+    spec.relation = below(kMadeUpTables);
     if (below(2) == 0) {
       spec.filters.push_back(condition(node));
     }
@@ -192,6 +195,7 @@ class RandomPlan {
   }
 
   std::mt19937_64 random_;
+  std::uint32_t plan_inputs_ = 0;
 };
 
 }  // namespace sluice::plan

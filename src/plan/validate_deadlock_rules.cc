@@ -70,7 +70,10 @@ class DeadlockRules {
       return validate_exchange(node);
     }
     if (node.inputs.empty()) {
-      return require(node.as<ScanSpec>() != nullptr, "rule 7: a leaf that is no scan", node);
+      const bool is_input = node.as<PlanInputSpec>() != nullptr;
+      require(is_input || node.as<ScanSpec>() != nullptr, "rule 7: a leaf that is no scan", node);
+      return require(!is_input || plan_.leader_computes,
+                     "a plan input beside a leader that does not compute", node);
     }
     if (node.as<HashJoinSpec>() == nullptr) {
       require(node.inputs.size() == 1, "rule 3: an operator with several inputs", node);

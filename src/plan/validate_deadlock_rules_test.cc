@@ -51,6 +51,13 @@ PlanNode join(PlanNode probe, PlanNode build) {
   return build_join(std::move(probe), std::move(build), {{0}, {0}}, {0}, 100);
 }
 
+TEST(DeadlockRules, APlanInputNeedsALeaderThatComputes) {
+  PlanSpec plan = distributed(gather(build_plan_input(0, {{"k", kInt4}}, 100)), 1);
+  EXPECT_EQ(verdict(plan), "");
+  plan.leader_computes = false;
+  EXPECT_TRUE(says(plan, "a plan input beside a leader that does not compute"));
+}
+
 TEST(DeadlockRules, HoldForOneProcessAndDistributedQueries) {
   ShuffleOptions options;
   options.seats = 4;

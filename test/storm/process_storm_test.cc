@@ -131,6 +131,9 @@ class NumbersSources final : public engine::SourceFactory {
                                             base::MemoryBudget&) override {
     return std::make_unique<Numbers>();
   }
+  std::unique_ptr<engine::Source> open_plan_input(const PlanNode&, base::MemoryBudget&) override {
+    return std::make_unique<Numbers>();
+  }
 };
 
 class ProcessStorm : public ::testing::Test {

@@ -303,11 +303,12 @@ struct HeapSourceFactory::Impl {
   std::vector<const plan::PlanNode*> scans;
   std::span<std::byte> share;
   Snapshot snapshot;
+  PlanInputs inputs;
 };
 
 HeapSourceFactory::HeapSourceFactory(const plan::PlanSpec& plan, std::span<std::byte> share,
-                                     Snapshot snapshot)
-    : impl_(std::make_unique<Impl>(Impl{collect_scans(plan), share, snapshot})) {
+                                     Snapshot snapshot, PlanInputs inputs)
+    : impl_(std::make_unique<Impl>(Impl{collect_scans(plan), share, snapshot, std::move(inputs)})) {
   SLUICE_CHECK(snapshot != nullptr && IsMVCCSnapshot(snapshot),
                "a heap scan needs an MVCC snapshot");
 }
@@ -333,6 +334,15 @@ std::unique_ptr<engine::Source> HeapSourceFactory::open_scan(
     close_scanned_relation(relation);  // the run may go on without us
     throw;
   }
+}
+
+std::unique_ptr<engine::Source> HeapSourceFactory::open_plan_input(const plan::PlanNode& input,
+                                                                   base::MemoryBudget& budget) {
+  const auto* spec = input.as<plan::PlanInputSpec>();
+  SLUICE_CHECK(spec != nullptr, "a plan input was asked for something else");
+  const bool leader = !impl_->inputs.empty();
+  SLUICE_CHECK(!leader || spec->number < impl_->inputs.size(), "a plan input is not there");
+  return pg::open_plan_input(*spec, leader ? impl_->inputs[spec->number] : nullptr, budget);
 }
 
 }  // namespace sluice::pg

@@ -1,4 +1,4 @@
-// Heap tables as sources: pages decoded attribute by attribute.
+// Heap tables as sources: pages decoded attribute by attribute; the way to a seat's plan inputs.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 
 #include "engine/source.h"
 #include "pg/border/pg_include.h"
+#include "pg/source/plan_input.h"
 #include "plan/plan_spec.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -23,17 +24,21 @@ namespace sluice::pg {
 /// Errors: PgError.
 void scan_share_init(const plan::PlanSpec& plan, std::span<std::byte> share);
 
-/// Opens heap scans under one snapshot.
+/// Opens heap scans under one snapshot, and plan inputs.
 /// Runs in: leader and workers. Relations are locked (AccessShareLock) and opened in open_scan(),
 /// closed by Source::close().
 class HeapSourceFactory final : public engine::SourceFactory {
  public:
-  /// `share` was initialized by the leader for the same plan.
-  HeapSourceFactory(const plan::PlanSpec& plan, std::span<std::byte> share, Snapshot snapshot);
+  /// `share` was initialized by the leader for the same plan. `inputs` are the plan's in the
+  /// leader, and none in other seats.
+  HeapSourceFactory(const plan::PlanSpec& plan, std::span<std::byte> share, Snapshot snapshot,
+                    PlanInputs inputs = {});
   ~HeapSourceFactory() override;
   [[nodiscard]] std::unique_ptr<engine::Source> open_scan(const plan::PlanNode& scan,
                                                           std::vector<engine::ScanFilter> filters,
                                                           base::MemoryBudget& budget) override;
+  [[nodiscard]] std::unique_ptr<engine::Source> open_plan_input(
+      const plan::PlanNode& input, base::MemoryBudget& budget) override;
 
  private:
   struct Impl;
