@@ -45,11 +45,13 @@ def test_scans_joins_and_aggregates_are_in_one_custom_scan(tpch_session, name, w
 
 
 def test_subquery_used_twice_is_inside_for_itself(tpch_session):
-    """Q15 reads the sums of lineitem twice: PostgreSQL keeps them, Sluice computes them."""
+    """Q15 reads the sums of lineitem twice: PostgreSQL keeps them, Sluice computes them and what reads them."""
     plan = [line.strip() for line in tpch_session.plan(tpch.queries()["q15"], 2)]
     at = plan.index("CTE revenue")
     assert plan[at + 1] == "->  Custom Scan (Sluice)", "\n".join(plan)
     assert sum("Seq Scan on lineitem" in line for line in plan) == 1, "\n".join(plan)
+    assert sum(line.endswith("Plan Input 1: CTE Scan") for line in plan) == 2, "\n".join(plan)
+    assert not {"->  Aggregate", "->  Hash Join", "->  Hash"} & set(plan), "\n".join(plan)  # PostgreSQL's own
 
 
 @pytest.mark.parametrize("name", JOINS_INSIDE)

@@ -6,9 +6,9 @@
 #include "base/fault_point.h"
 #include "pg/border/guard.h"
 #include "pg/border/pg_include.h"
+#include "pg/leader/child_plans.h"
 #include "pg/leader/explain_document.h"
 #include "pg/leader/leader_scan.h"
-#include "pg/leader/replaced_plan.h"
 #include "pg/planner/sluice_plan.h"
 #include "pg/port/custom_scan_methods.h"
 
@@ -35,7 +35,9 @@ struct Root {
 struct SluiceScanState {
   CustomScanState custom;
   Root* root;
-  List* params;  // ExprStates of custom_exprs
+  List* params;       // ExprStates of custom_exprs
+  PlanInput* inputs;  // in their order
+  int input_count;
   MemoryContextCallback root_owner;
 };
 
@@ -55,9 +57,15 @@ Node* create_scan_state(CustomScan* plan);
 void begin_scan(CustomScanState* node, EState* estate, int flags) {
   SluiceScanState* state = state_of(node);
   const auto* plan = reinterpret_cast<CustomScan*>(node->ss.ps.plan);
+  state->inputs = plan_inputs_begin(node, flags, &state->input_count);
   state->root = guard([=] {
+    PlanInputs inputs;
+    for (int i = 0; i < state->input_count; ++i) {
+      inputs.push_back(&state->inputs[i]);
+    }
     const bool may_rescan = (flags & EXEC_FLAG_REWIND) != 0;
-    return new Root{LeaderScan(from_custom_private(plan->custom_private), may_rescan), {}};
+    return new Root{
+        LeaderScan(from_custom_private(plan->custom_private), std::move(inputs), may_rescan), {}};
   });
   state->root_owner.func = &drop_root;
   state->root_owner.arg = state->root;
@@ -107,7 +115,9 @@ TupleTableSlot* exec_scan(CustomScanState* node) {
 
 void rescan_scan(CustomScanState* node) {
   ExecScanReScan(&node->ss);
-  state_of(node)->root->scan.rescan();
+  SluiceScanState* state = state_of(node);
+  state->root->scan.rescan();
+  plan_inputs_rescan(node, state->inputs, state->input_count);
   replaced_plan_rescan(node);
 }
 
@@ -119,7 +129,7 @@ void shutdown_scan(CustomScanState* node) {
 void end_scan(CustomScanState* node) {
   SluiceScanState* state = state_of(node);
   guard([=] { state->root->scan.end(); });
-  replaced_plan_end(node);
+  child_plans_end(node);
 }
 
 void explain_scan(CustomScanState* node, List*, ExplainState* explain) {

@@ -16,8 +16,10 @@ namespace sluice::pg {
 
 using base::ErrorKind;
 
-LeaderRun::LeaderRun(plan::PlanSpec plan, const CrewOptions& options)
-    : plan_(std::move(plan)), crew_(std::make_unique<Crew>(plan_, options)) {
+LeaderRun::LeaderRun(plan::PlanSpec plan, PlanInputs inputs, const CrewOptions& options)
+    : plan_(std::move(plan)),
+      inputs_(std::move(inputs)),
+      crew_(std::make_unique<Crew>(plan_, options)) {
   watch_segment();
 }
 
@@ -47,7 +49,8 @@ auto LeaderRun::attempt(Step&& step) {
 void LeaderRun::start(Snapshot snapshot) {
   attempt([&] {
     crew_->assemble();
-    sources_ = std::make_unique<HeapSourceFactory>(plan_, crew_->region().share(), snapshot);
+    sources_ =
+        std::make_unique<HeapSourceFactory>(plan_, crew_->region().share(), snapshot, inputs_);
     engine::SeatOptions options;
     options.operator_memory_bytes = crew_->region().operator_memory_bytes();
     options.counters = crew_->region().counters(base::kLeaderSeat);

@@ -25,8 +25,8 @@ namespace sluice::pg {
 /// Runs in: the leader.
 class LeaderRun {
  public:
-  /// Lays the run out. `plan` has no parameters left.
-  LeaderRun(plan::PlanSpec plan, const CrewOptions& options);
+  /// Lays the run out. `plan` has no parameters left; `inputs` are its plan inputs.
+  LeaderRun(plan::PlanSpec plan, PlanInputs inputs, const CrewOptions& options);
   LeaderRun(const LeaderRun&) = delete;
   LeaderRun& operator=(const LeaderRun&) = delete;
   /// Makes no PostgreSQL call.
@@ -61,6 +61,7 @@ class LeaderRun {
   static void segment_detached(dsm_segment* segment, Datum run);
 
   const plan::PlanSpec plan_;
+  const PlanInputs inputs_;
   PgInterrupts interrupts_;
   dsm_segment* watched_segment_ = nullptr;
   std::unique_ptr<Crew> crew_;

@@ -84,8 +84,9 @@ unsigned workers_for(const SluicePlan& plan, const EState& estate) {
 
 }  // namespace
 
-LeaderScan::LeaderScan(SluicePlan plan, bool may_rescan)
+LeaderScan::LeaderScan(SluicePlan plan, PlanInputs inputs, bool may_rescan)
     : plan_(std::move(plan)),
+      inputs_(std::move(inputs)),
       output_(plan_.outputs, plan_.plan.root.output),
       may_rescan_(may_rescan) {}
 
@@ -132,7 +133,7 @@ void LeaderScan::ensure_run(ScanState& scan, List* params) {
   options.exchange_bytes_max = static_cast<std::size_t>(settings.exchange_memory) * 1024;
   options.operator_memory_bytes = get_hash_memory_limit();
   options.query = estate.es_sourceText == nullptr ? "" : estate.es_sourceText;
-  run_ = std::make_unique<LeaderRun>(std::move(plan), options);
+  run_ = std::make_unique<LeaderRun>(std::move(plan), inputs_, options);
   run_params_ = std::move(values);
   run_->start(estate.es_snapshot);
 }

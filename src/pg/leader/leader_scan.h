@@ -24,6 +24,7 @@
 #include "pg/leader/run_report.h"
 #include "pg/output/row_output.h"
 #include "pg/planner/sluice_plan.h"
+#include "pg/source/plan_input.h"
 #include "vector/batch.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -43,9 +44,10 @@ enum class FetchResult : std::uint8_t {
 /// Runs in: the leader.
 class LeaderScan {
  public:
+  /// `inputs`: the plan's, which outlive the scan.
   /// `may_rescan`: what is above said that it may want the rows more than once. Where it wants
   /// them although it did not say so, that costs another start, once.
-  LeaderScan(SluicePlan plan, bool may_rescan);
+  LeaderScan(SluicePlan plan, PlanInputs inputs, bool may_rescan);
 
   /// Makes the next row current. `params`: the ExprStates of custom_exprs, evaluated in the scan's
   /// own expression context before a run starts.
@@ -78,6 +80,7 @@ class LeaderScan {
   void finish_run();
 
   const SluicePlan plan_;
+  const PlanInputs inputs_;
   const RowOutput output_;
   bool may_rescan_;
   std::unique_ptr<LeaderRun> run_;

@@ -1,4 +1,4 @@
-#include "pg/leader/replaced_plan.h"
+#include "pg/leader/child_plans.h"
 
 #include <cstring>
 
@@ -14,8 +14,16 @@ namespace sluice::pg {
 
 namespace {
 
+int input_count(const CustomScanState* scan) {
+  return list_length(reinterpret_cast<const CustomScan*>(scan->ss.ps.plan)->custom_plans) - 1;
+}
+
+/// Children are the plan inputs and, once it runs, the replaced plan.
 PlanState* child_of(CustomScanState* scan) {
-  return scan->custom_ps == NIL ? nullptr : static_cast<PlanState*>(linitial(scan->custom_ps));
+  const int inputs = input_count(scan);
+  return list_length(scan->custom_ps) <= inputs
+             ? nullptr
+             : static_cast<PlanState*>(list_nth(scan->custom_ps, inputs));
 }
 
 PlanState* bring_up(CustomScanState* scan) {
@@ -24,12 +32,32 @@ PlanState* bring_up(CustomScanState* scan) {
   MemoryContext const outer = MemoryContextSwitchTo(estate->es_query_cxt);
   PlanState* child = ExecInitNode(static_cast<Plan*>(linitial(plan->custom_plans)), estate,
                                   estate->es_top_eflags & ~EXEC_FLAG_EXPLAIN_ONLY);
-  scan->custom_ps = list_make1(child);
+  scan->custom_ps = lappend(scan->custom_ps, child);
   MemoryContextSwitchTo(outer);
   return child;
 }
 
 }  // namespace
+
+PlanInput* plan_inputs_begin(CustomScanState* scan, int eflags, int* count) {
+  const auto* plan = reinterpret_cast<const CustomScan*>(scan->ss.ps.plan);
+  *count = input_count(scan);
+  auto* inputs = static_cast<PlanInput*>(palloc0(sizeof(PlanInput) * (*count + 1)));
+  for (int i = 0; i < *count; ++i) {
+    auto* node = static_cast<Plan*>(list_nth(plan->custom_plans, i + 1));
+    inputs[i].state = ExecInitNode(node, scan->ss.ps.state, eflags);
+    scan->custom_ps = lappend(scan->custom_ps, inputs[i].state);
+  }
+  return inputs;
+}
+
+void plan_inputs_rescan(const CustomScanState* scan, PlanInput* inputs, int count) {
+  MemoryContext const outer = MemoryContextSwitchTo(scan->ss.ps.state->es_query_cxt);
+  for (int i = 0; i < count; ++i) {
+    inputs[i].changed = bms_add_members(inputs[i].changed, scan->ss.ps.chgParam);
+  }
+  MemoryContextSwitchTo(outer);
+}
 
 TupleTableSlot* replaced_plan_next(CustomScanState* scan) {
   PlanState* child = child_of(scan);
@@ -63,10 +91,10 @@ void replaced_plan_rescan(CustomScanState* scan) {
   }
 }
 
-void replaced_plan_end(CustomScanState* scan) {
-  PlanState* child = child_of(scan);
-  if (child != nullptr) {
-    ExecEndNode(child);
+void child_plans_end(CustomScanState* scan) {
+  ListCell* cell;
+  foreach (cell, scan->custom_ps) {
+    ExecEndNode(static_cast<PlanState*>(lfirst(cell)));
   }
 }
 

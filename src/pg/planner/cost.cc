@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "pg/planner/plan_children.h"
+
 SLUICE_PG_HEADERS_BEGIN
 #include <optimizer/cost.h>
 #include <optimizer/optimizer.h>
@@ -21,6 +23,8 @@ constexpr double kLeaderAloneStartup = 20;
 constexpr double kLaunchFactor = 1.5;        // of parallel_setup_cost
 constexpr double kExchangedRowFactor = 0.2;  // of cpu_tuple_cost, per row through a stream
 constexpr double kReturnedRowFactor = 0.5;   // of cpu_tuple_cost, per row into a slot
+constexpr double kInputRowFactor = 0.9;      // of cpu_tuple_cost, per row out of a slot
+constexpr double kInputValueFactor = 0.15;   // and per value of it
 
 double without_penalty(double cost) noexcept {
   return cost < disable_cost ? cost : std::fmod(cost, disable_cost);
@@ -42,23 +46,33 @@ double factor_of(const Plan* node) noexcept {
   }
 }
 
-/// The part of PostgreSQL's cost that the engine needs for a subtree.
-double engine_cost(const Plan* node) noexcept {
-  if (node == nullptr) {
+/// The part of PostgreSQL's cost that the engine needs for a subtree, without its plan inputs.
+double engine_cost(const Plan* node, std::span<Plan* const> plan_inputs) noexcept {
+  if (std::ranges::find(plan_inputs, node) != plan_inputs.end()) {
     return 0;
   }
-  const Plan* below[] = {
-      node->lefttree, node->righttree,
-      IsA(node, SubqueryScan) ? reinterpret_cast<const SubqueryScan*>(node)->subplan : nullptr};
   double own = without_penalty(node->total_cost);
   double cost = 0;
-  for (const Plan* child : below) {
-    if (child != nullptr) {
-      own -= without_penalty(child->total_cost);
-      cost += engine_cost(child);
-    }
-  }
+  for_each_child(node, [&](const Plan* child) {
+    own -= without_penalty(child->total_cost);
+    cost += engine_cost(child, plan_inputs);
+  });
   return cost + factor_of(node) * std::max(own, 0.0);
+}
+
+/// What the leader alone does: PostgreSQL's work, and a row's way into columns.
+double input_cost(const plan::PlanNode& node, std::span<Plan* const> plan_inputs) noexcept {
+  double cost = 0;
+  if (const auto* input = node.as<plan::PlanInputSpec>()) {
+    const double factor =
+        kInputRowFactor + kInputValueFactor * static_cast<double>(input->columns.size());
+    cost = without_penalty(plan_inputs[input->number]->total_cost) +
+           node.rows_estimated * cpu_tuple_cost * factor;
+  }
+  for (const plan::PlanNode& below : node.inputs) {
+    cost += input_cost(below, plan_inputs);
+  }
+  return cost;
 }
 
 /// A broadcast's estimate counts every copy already.
@@ -78,16 +92,18 @@ Costs planned_costs(const Plan* node) noexcept {
 
 Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec,
                      const RunTraits& traits) noexcept {
-  const int more_seats = traits.root_streams ? traits.workers - 1 : traits.workers;
+  const int more_seats = traits.leader_computes ? traits.workers : traits.workers - 1;
   const double seats = 1 + kWorkerShare * std::max(more_seats, 0);
   const double startup = traits.workers > 0 ? parallel_setup_cost : kLeaderAloneStartup;
   // PostgreSQL unpacks only what an expression or the client comes to look at.
   const double unpacking = static_cast<double>(traits.toast_pages) * random_page_cost;
   // engine_cost() takes them for the engine's own.
   const double foreign = (1 - kAggregateFactor) * traits.foreign_cost;
-  const double work = (engine_cost(replaced) + unpacking + foreign) / seats +
-                      (1 - kAggregateFactor / seats) * traits.leader_cost +
-                      exchanged_rows(spec.root) * cpu_tuple_cost * kExchangedRowFactor;
+  const double work =
+      (engine_cost(replaced, traits.plan_inputs) + unpacking + foreign) / seats +
+      (1 - kAggregateFactor / seats) * traits.leader_cost +
+      exchanged_rows(spec.root) * cpu_tuple_cost * kExchangedRowFactor +
+      input_cost(spec.root, traits.plan_inputs);
   const double output = spec.root.rows_estimated * cpu_tuple_cost * kReturnedRowFactor;
   const double total = startup + work + output;
   return {traits.root_streams ? startup + work / 2 : startup + work, total};

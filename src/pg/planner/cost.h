@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "pg/border/pg_include.h"
 #include "plan/plan_spec.h"
@@ -29,9 +30,11 @@ struct Costs {
 struct RunTraits {
   int workers = 0;
   bool root_streams = false;
+  bool leader_computes = true;
   std::uint64_t toast_pages = 0;  // of the tables whose scans unpack values
   double foreign_cost = 0;        // of PostgreSQL's functions for aggregates with group keys
   double leader_cost = 0;         // of those without
+  std::span<Plan* const> plan_inputs{};  // parts that PostgreSQL executes
 };
 
 /// Of running `replaced` here. Shape: `spec` is `replaced` lowered, and distributed where there are

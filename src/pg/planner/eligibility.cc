@@ -21,7 +21,7 @@ namespace sluice::pg {
 
 namespace {
 
-/// Whether a join or an aggregate over tables may be in the query or anywhere inside it.
+/// Whether a join or an aggregate of rows from somewhere may be in the query or anywhere inside it.
 bool has_work(const Query* query) {
   check_stack_depth();
   int relations = 0;
@@ -33,7 +33,8 @@ bool has_work(const Query* query) {
     } else if (entry->rtekind == RTE_SUBQUERY && entry->subquery != nullptr &&
                has_work(entry->subquery)) {
       return true;
-    } else if (entry->rtekind == RTE_SUBQUERY || entry->rtekind == RTE_CTE) {
+    } else if (entry->rtekind != RTE_RELATION && entry->rtekind != RTE_JOIN &&
+               entry->rtekind != RTE_RESULT) {
       ++relations;
     }
   }

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "pg/border/call.h"
 #include "pg/planner/node_walk.h"
+#include "pg/planner/plan_children.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/htup_details.h>
@@ -184,21 +185,8 @@ bool init_plan_walker(Node* node, void* context) {
   return expression_tree_walker(node, unprototyped(init_plan_walker), context);
 }
 
-Bitmapset* add_params_of(Bitmapset* params, Plan* node);
-
-Bitmapset* add_params_of_list(Bitmapset* params, List* nodes) {
-  ListCell* cell;
-  foreach (cell, nodes) {
-    params = add_params_of(params, static_cast<Plan*>(lfirst(cell)));
-  }
-  return params;
-}
-
 /// Runs in: call().
-Bitmapset* add_params_of(Bitmapset* params, Plan* node) {
-  if (node == nullptr) {
-    return params;
-  }
+Bitmapset* add_params_of(Bitmapset* params, const Plan* node) {
   ListCell* cell;
   foreach (cell, node->initPlan) {
     const auto* init_plan = static_cast<const SubPlan*>(lfirst(cell));
@@ -207,15 +195,7 @@ Bitmapset* add_params_of(Bitmapset* params, Plan* node) {
       params = bms_add_member(params, lfirst_int(param));
     }
   }
-  params = add_params_of(params, node->lefttree);
-  params = add_params_of(params, node->righttree);
-  if (IsA(node, SubqueryScan)) {
-    params = add_params_of(params, reinterpret_cast<SubqueryScan*>(node)->subplan);
-  } else if (IsA(node, Append)) {
-    params = add_params_of_list(params, reinterpret_cast<Append*>(node)->appendplans);
-  } else if (IsA(node, MergeAppend)) {
-    params = add_params_of_list(params, reinterpret_cast<MergeAppend*>(node)->mergeplans);
-  }
+  for_each_child(node, [&params](const Plan* child) { params = add_params_of(params, child); });
   return params;
 }
 
@@ -291,8 +271,9 @@ Bitmapset* init_plan_params_of(Node* run_constants) {
 }
 
 Bitmapset* add_init_plan_params(Bitmapset* params, Node* plan_tree) {
-  return call(
-      [params, plan_tree] { return add_params_of(params, reinterpret_cast<Plan*>(plan_tree)); });
+  return plan_tree == nullptr ? params : call([params, plan_tree] {
+    return add_params_of(params, reinterpret_cast<const Plan*>(plan_tree));
+  });
 }
 
 }  // namespace sluice::pg

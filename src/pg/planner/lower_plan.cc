@@ -82,7 +82,9 @@ Fragment lower_fragment(Lowering& lowering, Plan* node, const std::vector<Node*>
   }
 }
 
-ChildColumns lower_child(Lowering& lowering, Plan* node, const WantedAttributes& wanted) {
+namespace {
+
+ChildColumns lower_supported(Lowering& lowering, Plan* node, const WantedAttributes& wanted) {
   switch (nodeTag(node)) {
     case T_Hash:
     case T_Material:
@@ -143,6 +145,25 @@ ChildColumns lower_child(Lowering& lowering, Plan* node, const WantedAttributes&
   }
   child.node = std::move(fragment.node);
   return child;
+}
+
+}  // namespace
+
+ChildColumns lower_child(Lowering& lowering, Plan* node, const WantedAttributes& wanted) {
+  const LoweringMark before = mark_of(lowering);
+  try {
+    return lower_supported(lowering, node, wanted);
+  } catch (const Declined& reason) {
+    go_back(lowering, before);
+    std::optional<ChildColumns> input = lower_plan_input(lowering, node, wanted);
+    if (!input.has_value()) {
+      throw;
+    }
+    if (reason.decline().reason != Reason::kPlanNode) {
+      lowering.inside.push_back(reason.decline());
+    }
+    return std::move(*input);
+  }
 }
 
 WantedAttributes wanted_attributes(const std::vector<Node*>& leaves, int varno, List* targetlist) {
@@ -238,6 +259,19 @@ const char* plan_node_name(const Plan* node) {
       return "Append";
     case T_MergeAppend:
       return "Merge Append";
+    case T_SeqScan:
+      return "Seq Scan";
+    case T_SubqueryScan:
+      return "Subquery Scan";
+    case T_NamedTuplestoreScan:
+      return "Named Tuplestore Scan";
+    case T_Agg:
+      return "Aggregate";
+    case T_Material:
+      return "Materialize";
+    case T_Sort:
+    case T_IncrementalSort:
+      return "Sort";
     case T_IndexScan:
       return "Index Scan";
     case T_IndexOnlyScan:

@@ -39,7 +39,7 @@ struct ChildColumns {
 [[nodiscard]] Fragment lower_fragment(Lowering& lowering, Plan* node,
                                       const std::vector<Node*>& leaves);
 
-/// Lowers `node` whole.
+/// Lowers `node` whole, or takes its rows from PostgreSQL where it is not supported.
 /// Errors: Declined; PgError.
 [[nodiscard]] ChildColumns lower_child(Lowering& lowering, Plan* node,
                                        const WantedAttributes& wanted);
@@ -80,7 +80,16 @@ struct JoinKey {
 [[nodiscard]] std::vector<plan::SortKey> sort_keys_of(const Sort& sort,
                                                       const std::vector<ScopeColumn>& columns);
 
+/// `node` as rows that PostgreSQL hands to the run; nothing where it cannot.
+/// Errors: PgError.
+[[nodiscard]] std::optional<ChildColumns> lower_plan_input(Lowering& lowering, Plan* node,
+                                                           const WantedAttributes& wanted);
+
 // Shared by the files above.
+
+/// As PostgreSQL's EXPLAIN writes a column: with its table where there are several.
+[[nodiscard]] std::string shown_name(const Lowering& lowering, const RangeTblEntry* entry,
+                                     const char* column);
 
 /// Marks the attributes that the Vars of `varno` in `leaves` read.
 /// Errors: Declined for system columns and whole rows.

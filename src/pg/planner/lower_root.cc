@@ -5,6 +5,8 @@
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/lower_plan.h"
 #include "pg/planner/memory_estimate.h"
+#include "pg/planner/plan_children.h"
+#include "pg/planner/reasons.h"
 #include "pg/planner/sluice_plan.h"
 #include "pg/port/custom_scan_methods.h"
 #include "plan/enforce_dsm_shuffle.h"
@@ -89,6 +91,30 @@ void add_having(Lowering& lowering, Root& root, Plan* source, bool must) {
   }
 }
 
+/// The plan input from which rows get to the client while more of them are to come, or null.
+plan::PlanInputSpec* streamed_input(plan::PlanNode& node) {
+  if (auto* input = node.as<plan::PlanInputSpec>()) {
+    return input;
+  }
+  const bool blocks =
+      node.as<plan::AggregateSpec>() != nullptr || node.as<plan::TopKSpec>() != nullptr;
+  return blocks || node.inputs.empty() ? nullptr : streamed_input(node.inputs[0]);
+}
+
+/// PostgreSQL may stop before it comes to a row that raises an error, and so must the run; nor can
+/// it be abandoned for a row that comes late.
+void check_streamed_input(Lowering& lowering, plan::PlanNode& root) {
+  plan::PlanInputSpec* input = lowering.root_streams ? streamed_input(root) : nullptr;
+  if (input == nullptr) {
+    return;
+  }
+  if (lowering.unsure_inputs[input->number]) {
+    decline(Reason::kOverflow, "numeric of a " + input->name + " whose rows go to the client");
+  }
+  input->row_by_row = true;
+  lowering.order_matters = true;
+}
+
 Root lower_root(Lowering& lowering, Plan* replaced, std::optional<std::uint64_t> top_k) {
   Plan* source = top_k.has_value() ? replaced->lefttree : replaced;
   Root root;
@@ -104,6 +130,7 @@ Root lower_root(Lowering& lowering, Plan* replaced, std::optional<std::uint64_t>
   if (top_k.has_value()) {
     add_top_k(root, *reinterpret_cast<Sort*>(replaced), source, *top_k);
   }
+  check_streamed_input(lowering, root.fragment.node);
   if (lowering.root_streams && !lowering.may_abandon.empty()) {
     decline(Reason::kOverflow, lowering.may_abandon + " below a join whose rows go to the client");
   }
@@ -111,7 +138,8 @@ Root lower_root(Lowering& lowering, Plan* replaced, std::optional<std::uint64_t>
 }
 
 int workers_for(const Lowering& lowering, const RunLimits& limits) {
-  if (lowering.has_temporary || lowering.order_matters) {
+  const bool leader_has_all = lowering.range_indexes.empty();  // only plan inputs
+  if (leader_has_all || lowering.has_temporary || lowering.order_matters) {
     return 0;
   }
   const bool small =
@@ -119,7 +147,8 @@ int workers_for(const Lowering& lowering, const RunLimits& limits) {
   if (small && !limits.exact) {
     return 0;
   }
-  return lowering.root_streams ? limits.workers.streaming_leader : limits.workers.computing_leader;
+  return lowering.leader_computes() ? limits.workers.computing_leader
+                                    : limits.workers.streaming_leader;
 }
 
 plan::PlanSpec spec_of(const plan::PlanNode& root, const Lowering& lowering, int workers) {
@@ -143,8 +172,13 @@ struct Choice {
 };
 
 RunTraits traits_of(const Lowering& lowering, int workers) noexcept {
-  return {workers, lowering.root_streams, lowering.toast_pages, lowering.foreign_cost,
-          lowering.leader_cost};
+  return {workers,
+          lowering.root_streams,
+          lowering.leader_computes(),
+          lowering.toast_pages,
+          lowering.foreign_cost,
+          lowering.leader_cost,
+          lowering.plan_inputs};
 }
 
 bool fits_memory(const plan::PlanSpec& spec, int seats) {
@@ -182,7 +216,7 @@ void check_memory(const Choice& choice, const Lowering& lowering, const RunLimit
   if (limits.exact && !lowering.root_streams) {
     return;
   }
-  const int seats = lowering.root_streams ? std::max(choice.workers, 1) : choice.workers + 1;
+  const int seats = lowering.leader_computes() ? choice.workers + 1 : std::max(choice.workers, 1);
   if (!fits_memory(choice.spec, seats)) {
     const double bytes = largest_table_bytes(choice.spec, seats);
     decline(Reason::kMemory, "a hash table of about " +
@@ -234,17 +268,19 @@ Outputs outputs_of(const Root& root) {
 }
 
 /// Moves the init plans of the replaced nodes up: the Custom Scan evaluates parameters, the
-/// fallback below it must not run an init plan a second time. Runs in: call().
+/// fallback and the plan inputs below it must not run an init plan a second time. Runs in: call().
 void hoist_init_plans(Plan* node, List** init_plans) {
-  if (node == nullptr) {
-    return;
-  }
   *init_plans = list_concat(*init_plans, node->initPlan);
   node->initPlan = NIL;
-  hoist_init_plans(node->lefttree, init_plans);
-  hoist_init_plans(node->righttree, init_plans);
-  if (IsA(node, SubqueryScan)) {
-    hoist_init_plans(reinterpret_cast<SubqueryScan*>(node)->subplan, init_plans);
+  for_each_child(node, [init_plans](Plan* child) { hoist_init_plans(child, init_plans); });
+}
+
+/// Where PostgreSQL executes a part all the same, what is left must be worth its rows' way.
+void check_worth(const Plan* replaced, const Choice& choice, const Lowering& lowering,
+                 const RunLimits& limits) {
+  const double cost = planned_costs(replaced).total;
+  if (!limits.exact && !lowering.plan_inputs.empty() && choice.costs.total >= cost) {
+    decline(Reason::kCost, cost_detail(choice.costs.total, cost));
   }
 }
 
@@ -265,9 +301,22 @@ List* as_targetlist(List* exprs, const List* like) {
 PlacedScan place_custom_scan(const Statement& statement, Plan* replaced,
                              std::optional<std::uint64_t> top_k, const RunLimits& limits) {
   Lowering lowering(statement);
-  Root root = lower_root(lowering, replaced, top_k);
+  lowering.may_read_plans = limits.plan_inputs;
+  const LoweringMark nothing = mark_of(lowering);
+  Root root;
+  try {
+    root = lower_root(lowering, replaced, top_k);
+  } catch (const Declined& reason) {
+    if (reason.decline().reason != Reason::kOverflow || lowering.plan_inputs.empty()) {
+      throw;
+    }
+    go_back(lowering, nothing);
+    lowering.only_sure_numerics = true;
+    root = lower_root(lowering, replaced, top_k);
+  }
   Choice choice = choose_run(replaced, root.fragment.node, lowering, limits);
   check_memory(choice, lowering, limits);
+  check_worth(replaced, choice, lowering, limits);
   Outputs outputs = outputs_of(root);
   auto* exprs = reinterpret_cast<List*>(
       replace_leaves(reinterpret_cast<Node*>(root.exprs), outputs.replacements));
@@ -293,6 +342,9 @@ PlacedScan place_custom_scan(const Statement& statement, Plan* replaced,
     base.allParam = bms_copy(replaced->allParam);
     hoist_init_plans(replaced, &base.initPlan);
     node->custom_plans = list_make1(replaced);
+    for (const Plan* input : lowering.plan_inputs) {
+      node->custom_plans = lappend(node->custom_plans, copyObjectImpl(input));
+    }
     for (Node* param : lowering.param_exprs) {
       node->custom_exprs = lappend(node->custom_exprs, copyObjectImpl(param));
     }
@@ -304,7 +356,7 @@ PlacedScan place_custom_scan(const Statement& statement, Plan* replaced,
     node->methods = &custom_scan_methods;
     return node;
   });
-  return {scan, costs, choice.workers};
+  return {scan, costs, choice.workers, std::move(lowering.inside)};
 }
 
 }  // namespace sluice::pg

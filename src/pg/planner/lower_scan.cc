@@ -83,18 +83,6 @@ RelationFacts facts_of(Oid oid) {
   });
 }
 
-/// As PostgreSQL's EXPLAIN writes a column: with its table where there are several.
-std::string shown_name(const Lowering& lowering, const RangeTblEntry* entry, const char* column) {
-  const bool several = list_length(lowering.statement.planned->rtable) > 1;
-  const char* name = call([=] {
-    return several && entry->eref != nullptr
-               ? psprintf("%s.%s", quote_identifier(entry->eref->aliasname),
-                          quote_identifier(column))
-               : quote_identifier(column);
-  });
-  return name;
-}
-
 /// Adds the column of `var` to the scan of `entry`.
 ScopeColumn add_column(const Lowering& lowering, const RangeTblEntry* entry, plan::ScanSpec& spec,
                        const RelationFacts& facts, Var* var) {
@@ -135,6 +123,17 @@ std::vector<plan::Expr> lower_filters(ExprLowering& exprs, const NotInConditions
 }
 
 }  // namespace
+
+std::string shown_name(const Lowering& lowering, const RangeTblEntry* entry, const char* column) {
+  const bool several = list_length(lowering.statement.planned->rtable) > 1;
+  const char* name = call([=] {
+    return several && entry->eref != nullptr
+               ? psprintf("%s.%s", quote_identifier(entry->eref->aliasname),
+                          quote_identifier(column))
+               : quote_identifier(column);
+  });
+  return name;
+}
 
 Fragment lower_scan(Lowering& lowering, const SeqScan& scan, const std::vector<Node*>& leaves) {
   const Index range_index = scan.scan.scanrelid;

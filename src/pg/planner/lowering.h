@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pg/border/pg_include.h"
+#include "pg/planner/decline.h"
 #include "pg/port/types.h"
 #include "plan/data_type.h"
 
@@ -22,11 +23,8 @@ struct Statement {
   const PlannedStmt* first = nullptr;  // PostgreSQL's own plan
 };
 
-/// Filled by the lower_*.cc files from the leaves up.
-struct Lowering {
-  explicit Lowering(const Statement& around) noexcept : statement(around) {}
-
-  const Statement& statement;
+/// What an attempt at a part of the subtree may change, to go back to.
+struct LoweringMark {
   std::vector<Node*> param_exprs;  // parameter i of the plan
   std::vector<ParamType> param_types;
   std::vector<Index> range_indexes;  // of the relations read
@@ -36,32 +34,31 @@ struct Lowering {
   bool order_matters = false;        // a float8 sum: rows must come as PostgreSQL reads them
   double foreign_cost = 0;           // of what PostgreSQL's functions do for groups
   double leader_cost = 0;            // of what they do in the leader alone
-  bool root_streams = true;          // rows reach the client while the run goes on
   std::string may_abandon;           // what might not fit at run time; empty: nothing
+  std::vector<Plan*> plan_inputs;    // by number
+  std::vector<bool> unsure_inputs;   // likewise: may have a numeric that is not of its type
+  std::vector<Decline> inside;       // why those, in so far as it is not their kind
 };
 
-/// What an attempt at a part of the subtree may change, to go back to.
-struct LoweringMark {
-  std::vector<Node*> param_exprs;
-  std::vector<ParamType> param_types;
-  bool order_matters;
-  std::string may_abandon;
-  double foreign_cost;
-  double leader_cost;
+/// Filled by the lower_*.cc files from the leaves up.
+struct Lowering : LoweringMark {
+  explicit Lowering(const Statement& around) noexcept : statement(around) {}
+
+  /// Whether the leader is a seat that computes.
+  [[nodiscard]] bool leader_computes() const noexcept {
+    return !root_streams || !plan_inputs.empty();
+  }
+
+  const Statement& statement;
+  bool root_streams = true;         // rows reach the client while the run goes on
+  bool may_read_plans = false;      // rows of nodes that PostgreSQL executes
+  bool only_sure_numerics = false;  // of these: others are carried, but not computed with
 };
 
-[[nodiscard]] inline LoweringMark mark_of(const Lowering& lowering) {
-  return {lowering.param_exprs, lowering.param_types,  lowering.order_matters,
-          lowering.may_abandon, lowering.foreign_cost, lowering.leader_cost};
-}
+[[nodiscard]] inline LoweringMark mark_of(const Lowering& lowering) { return lowering; }
 
 inline void go_back(Lowering& lowering, const LoweringMark& mark) {
-  lowering.param_exprs = mark.param_exprs;
-  lowering.param_types = mark.param_types;
-  lowering.order_matters = mark.order_matters;
-  lowering.may_abandon = mark.may_abandon;
-  lowering.foreign_cost = mark.foreign_cost;
-  lowering.leader_cost = mark.leader_cost;
+  static_cast<LoweringMark&>(lowering) = mark;
 }
 
 }  // namespace sluice::pg

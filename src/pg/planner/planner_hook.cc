@@ -19,6 +19,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <access/parallel.h>
 #include <executor/executor.h>
 #include <nodes/nodeFuncs.h>
+#include <optimizer/optimizer.h>
 #include <optimizer/planner.h>
 SLUICE_PG_HEADERS_END
 
@@ -124,7 +125,9 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
     return keep(first, std::move(report), {{Reason::kStatement, "locks rows"}});
   }
   report.postgres_cost = report.planned_cost + underpriced_lookups(first);
-  const Bounds bounds{{workers_allowed(copy, planning.cursor_options), force},
+  const bool repeatable =
+      call([copy] { return !contain_volatile_functions(reinterpret_cast<Node*>(copy)); });
+  const Bounds bounds{{workers_allowed(copy, planning.cursor_options), force, repeatable},
                       force ? HUGE_VAL : report.postgres_cost};
   PlanningCall again = planning;
   again.query = copy;

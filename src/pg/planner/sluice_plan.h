@@ -8,7 +8,9 @@
 //                         OutputColumn
 //   custom_exprs          run-time constants: Var-free, not volatile; custom_exprs[i] gives
 //                         parameter i
-//   custom_plans          the replaced subtree: the leader runs it when the run is abandoned
+//   custom_plans          the replaced subtree: the leader runs it when the run is abandoned; then
+//                         the plan inputs by their number, whose rows it reads: copies of parts
+//                         of the replaced subtree, in which there may be Custom Scans
 //   custom_private        this struct
 #pragma once
 

@@ -6,6 +6,7 @@
 #include "pg/border/call.h"
 #include "pg/planner/leaves.h"
 #include "pg/planner/lower_plan.h"
+#include "pg/planner/plan_children.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <nodes/makefuncs.h>
@@ -85,6 +86,7 @@ class Replacer {
  private:
   bool try_place(Plan*& slot, std::optional<std::uint64_t> top_k, bool quietly);
   bool try_limit(Plan* node);
+  void replace_inputs(CustomScan* scan);
   Costs replace_children(Plan* node, bool rescanned);
   Costs replace_list(List* plans, Costs& before);
 
@@ -110,6 +112,10 @@ bool Replacer::try_place(Plan*& slot, std::optional<std::uint64_t> top_k, bool q
     }
     const PlacedScan placed = place_custom_scan(statement_, replaced, top_k, limits_);
     slot = &placed.scan->scan.plan;
+    for (const Decline& decline : placed.inside) {
+      note(decline);
+    }
+    replace_inputs(placed.scan);
     if (IsA(replaced, Agg) && reinterpret_cast<Agg*>(replaced)->aggstrategy == AGG_SORTED) {
       slot = sorted_as(slot, *reinterpret_cast<Agg*>(replaced));
     }
@@ -125,6 +131,17 @@ bool Replacer::try_place(Plan*& slot, std::optional<std::uint64_t> top_k, bool q
     note(std::move(*declined));
   }
   return false;
+}
+
+/// What PostgreSQL executes inside the run may have parts for runs of their own.
+void Replacer::replace_inputs(CustomScan* scan) {
+  for (int i = 1; i < list_length(scan->custom_plans); ++i) {
+    auto*& input = reinterpret_cast<Plan*&>(scan->custom_plans->elements[i].ptr_value);
+    const double before = planned_costs(input).total;
+    const double saved = before - replace(input, false).total;
+    scan->scan.plan.startup_cost = std::max(scan->scan.plan.startup_cost - saved, 0.0);
+    scan->scan.plan.total_cost = std::max(scan->scan.plan.total_cost - saved, 0.0);
+  }
 }
 
 /// A Sort below a Limit becomes a top-K; if it cannot, what is below it is tried.
@@ -220,33 +237,8 @@ Costs Replacer::replace_children(Plan* node, bool rescanned) {
 
 /// Ids of plan nodes are unique in a statement. Runs in: call().
 void renumber(Plan* node, int* next) {
-  if (node == nullptr) {
-    return;
-  }
   node->plan_node_id = (*next)++;
-  renumber(node->lefttree, next);
-  renumber(node->righttree, next);
-  List* children = NIL;
-  switch (nodeTag(node)) {
-    case T_SubqueryScan:
-      renumber(reinterpret_cast<SubqueryScan*>(node)->subplan, next);
-      break;
-    case T_Append:
-      children = reinterpret_cast<Append*>(node)->appendplans;
-      break;
-    case T_MergeAppend:
-      children = reinterpret_cast<MergeAppend*>(node)->mergeplans;
-      break;
-    case T_CustomScan:
-      children = reinterpret_cast<CustomScan*>(node)->custom_plans;
-      break;
-    default:
-      break;
-  }
-  ListCell* cell;
-  foreach (cell, children) {
-    renumber(static_cast<Plan*>(lfirst(cell)), next);
-  }
+  for_each_child(node, [next](Plan* child) { renumber(child, next); });
 }
 
 }  // namespace
@@ -280,7 +272,9 @@ ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
     renumber(planned->planTree, &next);
     ListCell* cell;
     foreach (cell, planned->subplans) {
-      renumber(static_cast<Plan*>(lfirst(cell)), &next);
+      if (lfirst(cell) != nullptr) {
+        renumber(static_cast<Plan*>(lfirst(cell)), &next);
+      }
     }
   });
   replacer.result().total_cost = total;

@@ -1,0 +1,449 @@
+"""Plan nodes that only PostgreSQL has, below joins and aggregates: it executes them, the run reads their rows."""
+
+import threading
+import time
+
+import pytest
+
+from conftest import WORKER_COUNTS, Session
+
+TABLES = """
+drop table if exists t, s, wide, huge, odd cascade;
+drop type if exists pair cascade;
+drop function if exists two_columns(int), same(int);
+create type pair as (a int, b text);
+create table t (id int primary key, k int, v int, n numeric(10,2), d date, name text);
+insert into t select g, case when g % 17 <> 0 then g % 100 end, g % 1000, (g * 37 % 100000) / 100.0,
+  date '2024-01-01' + g % 366, 'name ' || g % 500 from generate_series(1, 4000) g;
+create table s (k int, label text, n numeric(10,2));
+insert into s select g, 'label ' || g, g / 4.0 from generate_series(1, 80) g;
+insert into s values (null, 'none', null), (5, 'again', 1.50);
+create table wide (id int, packed text, plain text, fields int[], whole pair, j jsonb, f4 real, i interval,
+  nm name, b bytea, u uuid, any_n numeric, ts timestamptz, flag bool);
+alter table wide alter plain set storage external;
+alter table wide add column gone int;
+alter table wide drop column gone;
+insert into wide select g, repeat('abc' || g, 3000), repeat(md5(g::text), 200), array[g, null, g + 1],
+  row(g, 'b' || g)::pair, jsonb_build_object('x', g, 'long', repeat('y', g * 50)), g / 3.0, g * interval '1 hour',
+  'name' || g, decode(md5(g::text), 'hex'), md5(g::text)::uuid, g / 7.0,
+  timestamptz '2024-01-01 00:00+00' + g * interval '1 minute', g % 2 = 0
+  from generate_series(1, 60) g;
+insert into wide (id) values (61), (62);
+create table odd (id int);
+insert into odd select generate_series(1, 100);
+create table huge (k int, n numeric(38,0));
+insert into huge select g % 100, 9e37 from generate_series(1, 199) g;
+create view v as select k, sum(n) as total, count(*) as c from t group by k;
+analyze t, s, wide, huge, odd;
+create function two_columns(int) returns table (a int, b text) language sql stable as
+  'select g, ''b'' || g from generate_series(1, $1) g';
+create function same(int) returns int language plpgsql stable as 'begin return $1; end';
+"""
+
+# By the node at their top.
+INPUTS = {
+    "CTE": "with c as materialized (select k, count(*) c, max(n) m from t group by k) select k, c, m from c",
+    "CTE with a condition": "with c as materialized (select k, v from t) select k, v c, 1 m from c where v < 30",
+    "recursive CTE": "with recursive r(k, c) as (select 1, 1 union all select k + 1, c * 2 % 1000 from r where k < 90) "
+                     "select k, c, 0 m from r",
+    "function": "select g k, g * 2 c, 3 m from generate_series(1, 120) g",
+    "function of records": "select a k, b c, length(b) m from two_columns(70)",
+    "function with a column list": "select k, c, null::int m from json_to_recordset("
+                                   "'[{\"k\":1,\"c\":\"x\"},{\"k\":7,\"c\":null}]') as x(k int, c text)",
+    "unnest": "select u k, 1 c, 2 m from unnest(array[1, 2, null, 4, 4]) u",
+    "with ordinality": "select u k, n c, 2 m from unnest(array[11, 12, null, 14]) with ordinality as x(u, n)",
+    "values": "select * from (values (1, 'one', 1.5), (2, 'two', null), (null, 'none', 3), (90, null, 4.25)) as x(k, c, m)",
+    "one row of values": "select * from (values (4, 'four', 1)) as x(k, c, m)",
+    "constants": "select 5 k, 'five' c, 1 m offset 0",
+    "limit": "select k, v c, id m from t order by id limit 50 offset 7",
+    "limit without an order": "select k, 1 c, 2 m from s limit 1000",
+    "window": "select k, rank() over (partition by k % 5 order by k, label) c, label m from s",
+    "window sum": "select k, sum(v) over (partition by d) c, v m from t where id < 3000",
+    "union": "select k, 1 c, 2 m from s union select v, 1, 2 from t where v < 50",
+    "union all": "select k, label c, n m from s union all select v, name, n from t where id % 50 = 0",
+    "intersect": "select k, 0 c, 0 m from s intersect select v, 0, 0 from t",
+    "except": "select v k, 0 c, 0 m from t except all select k, 0, 0 from s",
+    "distinct on": "select distinct on (k) k, id c, name m from t order by k, id desc",
+    "set-returning targetlist": "select k, generate_series(1, 3) c, label m from s",
+    "grouping sets": "select k, count(*) c, sum(n) m from t group by grouping sets ((k), ())",
+    "ordered aggregate": "select k, string_agg(label, ',' order by label) c, count(*) m from s group by k",
+    "user's function": "select k, same(0) * 0 c, 1 m from s where k = same(3) limit 5",
+    "table function": "select k, c, 1 m from xmltable('/r/x' passing '<r><x k=\"3\">a</x><x k=\"9\">b</x></r>' "
+                      "columns k int path '@k', c text path '.')",
+    "sample": "select k, v c, id m from t tablesample system (100) repeatable (1)",
+    "lateral": "select s.k, x.c, x.m from s, lateral (select v c, id m from t where t.k = s.k order by id limit 2) x",
+    "lateral with an init plan": "select s.k, x.c, x.m from s, lateral (select (select max(v) from t where k = s.k) c, "
+                                 "count(*) m from odd where id < s.k) x where s.k < 10",
+    "no rows": "select k, v c, id m from t where false offset 0",
+    "no rows from a function": "select g k, g c, g m from generate_series(1, 0) g",
+    "correlated subquery": "select k, (select count(*) from odd where id < s.k) c, label m from s offset 0",
+    "init plan inside": "select k, v + (select max(id) from odd) c, 0 m from t where v > (select avg(id) from odd) "
+                        "order by id limit 500 offset 3",
+    "init plan in a branch": "select k, n c, 1 m from s union all select v, n, 2 from t "
+                             "where v > (select avg(id) + 900 from odd)",
+    "view": "select k, c, total m from v order by k limit 40 offset 1",
+}
+
+AROUND = {
+    "built": "select t.id, x.c, x.m from t join ({}) x on t.k = x.k where t.id < 1000",
+    "grouped": "select t.d, count(*), sum(t.n), max(x.k), count(x.c), count(x.m) from t join ({}) x on t.k = x.k group by t.d",
+    "outer side": "select x.k, x.c, x.m, s.label from ({}) x left join s on s.k = x.k",
+    "kept": "select s.label, x.c, x.m from s left join ({}) x on s.k = x.k",
+    "both": "select s.label, x.c, x.m from s full join ({}) x on s.k = x.k",
+    "tested": "select id, name from t where k in (select k from ({}) x)",
+    "not there": "select id, name from t where not exists (select from ({}) x where x.k = t.v)",
+    "tests": "select x.k, x.c, x.m from ({}) x where exists (select from t where t.v = x.k)",
+    "aggregated": "select k, count(*), count(c), count(m) from ({}) x group by k",
+    "counted": "select count(*), count(k), max(k) from ({}) x",
+    "twice": "select count(*), sum(x.k) from ({0}) x join t on t.k = x.k join ({0}) y on y.k = x.k",
+}
+
+
+@pytest.fixture(scope="module")
+def inputs(session):
+    session.execute(TABLES)
+    return session
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("node", INPUTS)
+def test_every_node_in_every_place(inputs, node, around):
+    query = AROUND[around].format(INPUTS[node])
+    expected = inputs.outcome(query, "off")
+    assert expected[0] == "rows", expected
+    for workers in (0, 2):
+        assert inputs.outcome(query, "force", workers) == expected, query
+
+
+READ = sorted(set(INPUTS) - {"lateral with an init plan", "no rows", "constants", "grouping sets",
+                             "one row of values"})
+
+
+@pytest.mark.parametrize("node", READ)
+def test_a_join_with_each_node_is_taken(inputs, node):
+    query = AROUND["grouped"].format(INPUTS[node])
+    inputs.assert_same(query)
+    assert any("Plan Input 1" in line for line in inputs.plan(query)), "\n".join(inputs.plan(query))
+
+
+@pytest.mark.parametrize("form", ("verbose, costs off", "analyze, timing off", "analyze, verbose, format json",
+                                  "verbose, format xml", "analyze, format yaml"))
+@pytest.mark.parametrize("node", INPUTS)
+def test_every_node_is_explained(inputs, node, form):
+    assert inputs.plan(AROUND["grouped"].format(INPUTS[node]), 2, form)
+
+
+# ---- what is in the rows ----
+
+COLUMNS = ("packed", "plain", "fields", "whole", "j", "f4", "i", "nm", "b", "u", "any_n", "ts", "flag")
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("query", [
+    "select t.id, x.{0} from t join (select id, {0} from wide order by id limit 100 offset 1) x on t.id = x.id",
+    "select x.id, x.{0}, t.v from (select id, {0} from wide order by id limit 100 offset 1) x left join t on t.v = x.id",
+    "select t.d, count(x.{0}) from t join (select id, {0} from wide union all select id, {0} from wide where id < 9) x "
+    "on t.id = x.id group by t.d",
+    "select x.id, max(x.{0}::text), count(*) from (select id, {0}, row_number() over (order by id) from wide) x "
+    "join t on t.v = x.id group by x.id",
+], ids=("built", "probes", "appended", "windowed"))
+def test_values_of_all_kinds(inputs, query, column):
+    inputs.assert_same(query.format(column), workers=(0, 2))
+
+
+def test_system_columns_and_whole_rows_are_carried(inputs):
+    inputs.assert_same("select t.id, x.at, x.w from t join (select id, ctid at, w from wide w order by id limit 70 "
+                       "offset 2) x on x.id = t.id", workers=(0, 2))
+
+
+def test_many_rows_and_wide_ones_come_in_batches(inputs):
+    query = ("select x.g % 10, count(*), max(x.s), sum(length(x.s)) from (select g, repeat('x' || g, g % 3000) s "
+             "from generate_series(1, 9000) g offset 0) x join t on t.id = x.g group by 1")
+    inputs.assert_same(query)
+
+
+def test_numerics_of_derived_scale_are_computed_with(inputs):
+    query = ("with c as materialized (select k, sum(n * (1 - n)) s, min(n) m, sum(v::bigint) b from t group by k) "
+             "select count(*), sum(x.s), max(x.s + x.m), min(x.b) from c x join s on s.k = x.k")
+    inputs.assert_same(query)
+    lines = "\n".join(inputs.plan(query))
+    assert "sum(x.s), max(" in lines, lines
+
+
+@pytest.mark.parametrize("query", [
+    "select count(*), max(c.s) from c join s on s.k = c.k",
+    "select c.k, max(c.s), sum(s.n) from s join c on s.k = c.k group by 1",
+    "select t.id, c.s from t left join c on t.k = c.k",
+])
+def test_sums_beyond_38_digits(inputs, query):
+    query = "with c as materialized (select k, sum(n) s from huge group by k) " + query
+    expected = inputs.outcome(query, "off")
+    assert "180000000000000000000000000000000000000" in str(expected), expected
+    for workers in WORKER_COUNTS:
+        assert inputs.outcome(query, "force", workers) == expected
+    assert "does not fit the type planned for it" in "\n".join(inputs.plan(query, 0, "analyze"))
+
+
+def test_rows_of_unsure_numerics_go_to_the_client(inputs):
+    """They cannot be taken back, so their numerics are carried as they are."""
+    query = ("with c as materialized (select k, sum(n) s from huge group by k) "
+             "select c.k, c.s, odd.id from c left join odd on odd.id = c.k")
+    expected = inputs.assert_same(query)
+    assert "180000000000000000000000000000000000000" in str(expected), expected
+    lines = "\n".join(inputs.plan(query, 0, "analyze"))
+    assert "one by one" in lines and "does not fit" not in lines, lines
+
+
+def test_float_sums_keep_postgresqls_order(inputs):
+    query = ("select sum(f), count(*) from (select f from (values (1e16::float8), (1), (-1e16), (1)) as x(f) offset 0) y "
+             "join odd on true where odd.id < 3")
+    expected = inputs.outcome(query, "off")
+    for workers in WORKER_COUNTS:
+        assert inputs.outcome(query, "force", workers) == expected
+
+
+# ---- what may not be inside ----
+
+@pytest.mark.parametrize("query", [
+    "select count(*) from t join (select g, random() r from generate_series(1, 9) g offset 0) x on x.g = t.k where r < 2",
+    "select count(*), max(x.n) from t join (select g, nextval('calls') n from generate_series(1, 9) g) x on x.g = t.k",
+])
+def test_volatile_functions_stay_outside(inputs, query):
+    inputs.execute("drop sequence if exists calls; create sequence calls")
+    lines = inputs.plan(query, 2)
+    assert not any("Plan Input" in line for line in lines), "\n".join(lines)
+
+
+def test_explain_names_what_stays_postgresqls(inputs):
+    lines = inputs.plan("select count(*) from t join (select k from s where same(k) > 3) x using (k)", 0, "verbose")
+    assert any("partly used: expression: function same" in line for line in lines), "\n".join(lines)
+    lines = inputs.plan(AROUND["grouped"].format(INPUTS["values"]), 0, "verbose")
+    assert not any("partly used" in line for line in lines), "\n".join(lines)
+
+
+# ---- early ends and errors ----
+
+FAILS = "select 100 / (90 - g) as k from generate_series(1, 200) g offset 0"
+
+
+@pytest.mark.parametrize("query", [
+    f"select x.k, t.d from ({FAILS}) x join t on t.k = x.k",
+    f"select t.d, count(*) from ({FAILS}) x join t on t.k = x.k group by t.d",
+    f"select count(*), sum(k) from ({FAILS}) x",
+    f"select t.id from t where not exists (select from ({FAILS}) x where x.k = t.k)",
+])
+def test_errors_are_postgresqls(inputs, query):
+    outcome = inputs.assert_same(query)
+    assert outcome[:2] == ("error", "22012"), outcome
+
+
+def test_no_error_beyond_the_rows_asked_for(inputs):
+    query = f"select x.k, s.label from ({FAILS}) x join s on s.k = x.k limit 3"
+    lines = inputs.plan(query, 2)
+    assert any("one by one" in line for line in lines), "\n".join(lines)
+    assert inputs.assert_same(query)[0] == "rows"
+
+
+def test_limit_leaves_the_rest_uncomputed(inputs):
+    query = "select x.g, s.label from (select g from generate_series(1, 20000) g offset 0) x join s on s.k = x.g limit 2"
+    lines = inputs.plan(query, 2, "analyze, costs off, timing off")
+    function = [line for line in lines if "Function Scan" in line and "actual" in line]
+    assert any("actual rows=2 " in line for line in function), "\n".join(lines)
+
+
+def test_cancelled_inside(inputs, directory, database):
+    inputs.execute("""create or replace function slow(int) returns int language plpgsql stable as
+                      'begin perform pg_sleep(0.05); return $1; end'""")
+    query = "select t.d, count(*) from t join (select slow(g) k from generate_series(1, 400) g offset 0) x using (k) group by 1"
+    for workers in (0, 2):
+        assert inputs.is_taken(query, workers)
+        victim = Session(directory, database, statement_timeout="400ms")
+        assert victim.outcome(query, "force", workers)[:2] == ("error", "57014")
+        assert victim.outcome("select 1", "force")[0] == "rows"
+        victim.connection.close()
+
+
+def test_terminated_inside(inputs, directory, database):
+    query = "select t.d, count(*) from t join (select slow(g) k from generate_series(1, 400) g offset 0) x using (k) group by 1"
+    for workers in (0, 2):
+        victim = Session(directory, database)
+        pid = victim.execute("select pg_backend_pid()").fetchone()[0]
+        outcomes = []
+        thread = threading.Thread(target=lambda: outcomes.append(victim.outcome(query, "force", workers)))
+        thread.start()
+        time.sleep(0.5)
+        inputs.execute(f"select pg_terminate_backend({pid})")
+        thread.join(20)
+        assert outcomes and outcomes[0][0] == "error", outcomes
+
+
+# ---- runs inside of runs ----
+
+NESTED = {
+    "below a window": "select x.r, x.c, count(*) from (select k, c, rank() over (order by c, k) r from "
+                      "(select k, count(*) c from t group by k) g) x join t on t.k = x.k group by 1, 2",
+    "CTE read twice": "with c as materialized (select k, sum(v) v from t group by k) select count(*), sum(x.v), max(y.v) "
+                      "from c x join t on t.k = x.k join c y on y.k = t.v",
+    "both sides": "select count(*), sum(x.c) from (select k, count(*) c from t group by k order by k offset 1) x join "
+                  "(select v, count(*) d from t group by v order by v offset 1) y on x.k = y.v",
+    "three deep": "select a.k, count(*) from (select k, r from (select k, rank() over (order by k) r from (select b.k from "
+                  "(select k, count(*) c from t group by k order by k offset 2) b join s on s.k = b.k) e) f) a "
+                  "join t on t.k = a.k group by 1",
+    "function that queries": "select x.n, count(*) from (select counted(g) n from generate_series(1, 20) g offset 0) x "
+                             "join t on t.k = x.n group by 1",
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_a_run_inside_of_a_run(inputs, name):
+    inputs.execute("""create or replace function counted(int) returns int language plpgsql stable as
+                      'begin return (select count(*) % 90 from t join s on s.k = t.k where t.v < $1); end'""")
+    inputs.assert_same(NESTED[name])
+    lines = inputs.plan(NESTED[name], 2, "analyze, costs off, timing off")
+    if name != "function that queries":
+        assert sum("Custom Scan (Sluice)" in line for line in lines) >= 2, "\n".join(lines)
+        assert sum("Workers Launched" in line for line in lines) >= 1, "\n".join(lines)
+
+
+@pytest.mark.parametrize("limit", (3, 1))
+def test_more_runs_than_workers(inputs, limit):
+    inputs.execute(f"set max_parallel_workers = {limit}")
+    for query in NESTED.values():
+        inputs.assert_same(query, workers=(2, 4))
+    inputs.execute("reset max_parallel_workers")
+
+
+def test_errors_inside_of_a_run_inside(inputs):
+    query = ("select count(*), max(r) from (select k, rank() over (order by c) r from (select k, sum(100 / (v - 400)) c from t "
+             "group by k) g) x join t on t.k = x.k")
+    assert inputs.assert_same(query)[:2] == ("error", "22012")
+
+
+# ---- again and again ----
+
+def test_abandoned_runs_read_the_nodes_again(inputs):
+    inputs.execute("set work_mem = '64kB'; set hash_mem_multiplier = 1")
+    nested = "select k, c, rank() over (order by c, k) m from (select k, count(*) c from t group by k) g"
+    for node in (nested, *(INPUTS[name] for name in ("CTE", "recursive CTE", "function", "init plan inside", "window sum",
+                                                     "init plan in a branch", "correlated subquery"))):
+        query = f"select t.id, t.name, x.k, count(*), max(t.v) from t left join ({node}) x on t.k = x.k group by 1, 2, 3"
+        expected = inputs.outcome(query, "off")
+        for workers in (0, 2):
+            assert inputs.outcome(query, "force", workers) == expected, query
+        assert "Abandoned" in "\n".join(inputs.plan(query, 0, "analyze, costs off")), query
+    inputs.execute("reset work_mem; reset hash_mem_multiplier")
+
+
+@pytest.mark.parametrize("subquery", [
+    "select x.g from (select g from generate_series(1, 30) g offset 0) x join s on s.k = x.g where s.n < 100",
+    "select s.k from s join (select v, rank() over (order by id) r from t limit 300) x on x.v = s.k",
+    "select count(*) from (select k, count(*) c from t group by k order by k limit 20 offset 1) x join s on s.k = x.k group by c",
+])
+def test_rescans_read_them_from_the_first_row(inputs, subquery):
+    query = f"select count(*) from generate_series(1, 40) i where i % 35 > all ({subquery})"
+    inputs.execute("set enable_material = off")
+    expected = inputs.outcome(query, "off")
+    for workers in WORKER_COUNTS:
+        assert inputs.outcome(query, "force", workers) == expected
+    lines = "\n".join(inputs.plan(query, 2, "analyze, costs off, timing off"))
+    assert "loops=40" in lines and "Plan Input 1" in lines, lines
+    inputs.execute("reset enable_material")
+
+
+def test_rescans_with_other_parameters(inputs):
+    query = ("select i, (select count(*) from s join (select g from generate_series(1, i) g offset 0) x on x.g = s.k), "
+             "(select sum(m) from (select max(v) m from t where k > i group by k limit 5) y) from generate_series(1, 12) i")
+    expected = inputs.outcome(query, "off")
+    for workers in (0, 2):
+        assert inputs.outcome(query, "force", workers) == expected
+
+
+def test_cursors_read_on(inputs):
+    query = ("select t.id, x.r from t join (select v, rank() over (order by id) r from t where id < 300) x on x.v = t.id "
+             "order by 1, 2")
+    unsorted = "select x.r, s.label from (select v, rank() over (order by id) r from t where id < 300) x left join s on s.k = x.v"
+    for statement in (query, unsorted):
+        expected = inputs.outcome(statement, "off")
+        for workers in (0, 2):
+            inputs.execute(f"set sluice.mode = force; set sluice.workers = {workers}")
+            inputs.execute("begin; declare c no scroll cursor for " + statement)
+            rows = []
+            while part := inputs.execute("fetch 70 from c").fetchall():
+                rows += part
+                inputs.execute(AROUND["counted"].format(INPUTS["window"]))
+            inputs.execute("commit")
+            assert sorted(map(repr, rows)) == expected[2]
+
+
+def test_cached_plans(inputs):
+    inputs.execute("set plan_cache_mode = force_generic_plan")
+    text = ("(int, int) as select t.d, count(*), sum(x.c) from t join (select g k, g * $2 c from generate_series(1, $1) g "
+            "offset 0) x on x.k = t.k where t.v > $2 group by t.d")
+    inputs.execute("set sluice.mode = off; prepare plain" + text)
+    for workers in (0, 2):
+        inputs.execute(f"set sluice.mode = force; set sluice.workers = {workers}; prepare taken" + text)
+        for first, second in ((10, 3), (50, 0), (0, 1), (99, 500)):
+            expected = inputs.outcome(f"execute plain({first}, {second})", "off")
+            assert inputs.outcome(f"execute taken({first}, {second})", "force", workers) == expected
+        inputs.execute("deallocate taken")
+    inputs.execute("deallocate plain; reset plan_cache_mode")
+
+
+def test_rows_go_into_tables(inputs):
+    inputs.execute("drop table if exists target; create table target (d date, c bigint)")
+    inputs.execute("set sluice.mode = force; set sluice.workers = 2")
+    query = f"select t.d, count(*) n from t join ({INPUTS['union']}) x on t.k = x.k group by t.d"
+    inputs.execute(f"insert into target select d, n from ({query}) q")
+    assert inputs.execute("select count(*), sum(c) from target").fetchone() == inputs.execute(
+        f"select count(*), sum(n)::numeric from ({query}) q").fetchone()
+    inputs.execute("drop table target")
+
+
+def test_temporary_tables_and_transition_tables(inputs):
+    inputs.execute("""
+        drop table if exists temp_k, logged; create temp table temp_k as select g k from generate_series(1, 50) g;
+        create table logged (d date, c bigint);
+        create or replace function log_rows() returns trigger language plpgsql as $$
+        begin insert into logged select t.d, count(*) from fresh join t on t.k = fresh.id group by t.d; return null; end $$;
+        create trigger log_rows after insert on odd referencing new table as fresh
+        for each statement execute function log_rows()""")
+    inputs.assert_same("select t.d, count(*) from t join (select k, row_number() over (order by k) from temp_k) x "
+                       "on x.k = t.k group by t.d", workers=(0, 2))
+    sums = []
+    for mode in ("off", "force"):
+        inputs.execute(f"set sluice.mode = {mode}; truncate logged; insert into odd select generate_series(1, 20)")
+        sums.append(inputs.execute("select count(*), sum(c) from logged").fetchone())
+    assert sums[0] == sums[1], sums
+    inputs.execute("drop trigger log_rows on odd; delete from odd; insert into odd select generate_series(1, 100)")
+
+
+# ---- plans ----
+
+def test_analyze_counts_their_rows(inputs):
+    query = "select t.d, count(*) from t join (select g from generate_series(1, 77) g offset 0) x on x.g = t.k group by t.d"
+    lines = inputs.plan(query, 2, "analyze, costs off, timing off, summary off")
+    assert any("Plan Input 1: Function Scan (actual rows=77 batches=3)" in " ".join(line.split()) for line in lines), \
+        "\n".join(lines)
+    assert any("->  Function Scan on generate_series g (actual rows=77 loops=1)" in line for line in lines), "\n".join(lines)
+    assert not any("Hash Join (" in line for line in lines), "\n".join(lines)  # PostgreSQL's own plan
+
+
+@pytest.mark.parametrize("query", [
+    "select count(*), sum(g) from generate_series(1, 100000) g",
+    "select count(*) from (select id from t limit 3000) x",
+    "select count(*), max(r) from (select rank() over (order by v) r from t) x",
+    "with recursive r(k) as (select 1 union all select k + 1 from r where k < 2000) select count(*) from r",
+])
+def test_auto_does_not_read_rows_for_nothing(inputs, query):
+    inputs.execute("set sluice.mode = auto; set sluice.workers = 0")
+    inputs.execute("explain " + query)
+    lines = [line for (line,) in inputs.cursor.fetchall()]
+    assert not any("Sluice" in line for line in lines), "\n".join(lines)
+
+
+def test_auto_joins_values_with_a_large_table(inputs):
+    inputs.execute("set sluice.mode = auto; set sluice.workers = 0")
+    inputs.execute("explain select t.d, x.name, count(*), sum(t.n) from t join (values (1, 'one'), (2, 'two')) as "
+                   "x(k, name) on x.k = t.k group by 1, 2")
+    lines = [line for (line,) in inputs.cursor.fetchall()]
+    assert any("Plan Input 1: Values Scan" in line for line in lines), "\n".join(lines)
