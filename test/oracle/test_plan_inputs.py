@@ -441,6 +441,15 @@ def test_auto_does_not_read_rows_for_nothing(inputs, query):
     assert not any("Sluice" in line for line in lines), "\n".join(lines)
 
 
+def test_auto_takes_what_is_worth_it_beside_what_is_not(inputs):
+    inputs.execute("set sluice.mode = auto; set sluice.workers = 0")
+    inputs.execute("explain select a.d, count(*), sum(b.v) from t a join t b using (k) group by a.d union all "
+                   "select null, count(*), sum(g) from generate_series(1, 100000) g")
+    lines = [line for (line,) in inputs.cursor.fetchall()]
+    assert sum("Custom Scan (Sluice)" in line for line in lines) == 1, "\n".join(lines)
+    assert not any("Plan Input" in line for line in lines), "\n".join(lines)
+
+
 def test_auto_joins_values_with_a_large_table(inputs):
     inputs.execute("set sluice.mode = auto; set sluice.workers = 0")
     inputs.execute("explain select t.d, x.name, count(*), sum(t.n) from t join (values (1, 'one'), (2, 'two')) as "
