@@ -8,9 +8,9 @@ import pytest
 from conftest import WORKER_COUNTS, Session
 
 TABLES = """
-drop table if exists t, s, wide, huge, odd cascade;
-drop type if exists pair cascade;
-drop function if exists two_columns(int), same(int);
+drop schema if exists plan_inputs cascade;
+create schema plan_inputs;
+set search_path = plan_inputs, public;
 create type pair as (a int, b text);
 create table t (id int primary key, k int, v int, n numeric(10,2), d date, name text);
 insert into t select g, case when g % 17 <> 0 then g % 100 end, g % 1000, (g * 37 % 100000) / 100.0,
@@ -257,7 +257,7 @@ def test_cancelled_inside(inputs, directory, database):
     query = "select t.d, count(*) from t join (select slow(g) k from generate_series(1, 400) g offset 0) x using (k) group by 1"
     for workers in (0, 2):
         assert inputs.is_taken(query, workers)
-        victim = Session(directory, database, statement_timeout="400ms")
+        victim = Session(directory, database, statement_timeout="400ms", search_path="plan_inputs")
         assert victim.outcome(query, "force", workers)[:2] == ("error", "57014")
         assert victim.outcome("select 1", "force")[0] == "rows"
         victim.connection.close()
@@ -266,7 +266,7 @@ def test_cancelled_inside(inputs, directory, database):
 def test_terminated_inside(inputs, directory, database):
     query = "select t.d, count(*) from t join (select slow(g) k from generate_series(1, 400) g offset 0) x using (k) group by 1"
     for workers in (0, 2):
-        victim = Session(directory, database)
+        victim = Session(directory, database, search_path="plan_inputs")
         pid = victim.execute("select pg_backend_pid()").fetchone()[0]
         outcomes = []
         thread = threading.Thread(target=lambda: outcomes.append(victim.outcome(query, "force", workers)))
@@ -442,10 +442,11 @@ def test_auto_does_not_read_rows_for_nothing(inputs, query):
 
 
 def test_auto_takes_what_is_worth_it_beside_what_is_not(inputs):
-    inputs.execute("set sluice.mode = auto; set sluice.workers = 0")
+    inputs.execute("set sluice.mode = auto; set sluice.workers = 0; set max_parallel_workers_per_gather = 0")
     inputs.execute("explain select a.d, count(*), sum(b.v) from t a join t b using (k) group by a.d union all "
                    "select null, count(*), sum(g) from generate_series(1, 100000) g")
     lines = [line for (line,) in inputs.cursor.fetchall()]
+    inputs.execute("reset max_parallel_workers_per_gather")
     assert sum("Custom Scan (Sluice)" in line for line in lines) == 1, "\n".join(lines)
     assert not any("Plan Input" in line for line in lines), "\n".join(lines)
 
