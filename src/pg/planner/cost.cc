@@ -99,11 +99,10 @@ Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec,
   const double unpacking = static_cast<double>(traits.toast_pages) * random_page_cost;
   // engine_cost() takes them for the engine's own.
   const double foreign = (1 - kAggregateFactor) * traits.foreign_cost;
-  const double work =
-      (engine_cost(replaced, traits.plan_inputs) + unpacking + foreign) / seats +
-      (1 - kAggregateFactor / seats) * traits.leader_cost +
-      exchanged_rows(spec.root) * cpu_tuple_cost * kExchangedRowFactor +
-      input_cost(spec.root, traits.plan_inputs);
+  const double work = (engine_cost(replaced, traits.plan_inputs) + unpacking + foreign) / seats +
+                      (1 - kAggregateFactor / seats) * traits.leader_cost +
+                      exchanged_rows(spec.root) * cpu_tuple_cost * kExchangedRowFactor +
+                      input_cost(spec.root, traits.plan_inputs);
   const double output = spec.root.rows_estimated * cpu_tuple_cost * kReturnedRowFactor;
   const double total = startup + work + output;
   return {traits.root_streams ? startup + work / 2 : startup + work, total};

@@ -31,9 +31,9 @@ struct RunTraits {
   int workers = 0;
   bool root_streams = false;
   bool leader_computes = true;
-  std::uint64_t toast_pages = 0;  // of the tables whose scans unpack values
-  double foreign_cost = 0;        // of PostgreSQL's functions for aggregates with group keys
-  double leader_cost = 0;         // of those without
+  std::uint64_t toast_pages = 0;         // of the tables whose scans unpack values
+  double foreign_cost = 0;               // of PostgreSQL's functions for aggregates with group keys
+  double leader_cost = 0;                // of those without
   std::span<Plan* const> plan_inputs{};  // parts that PostgreSQL executes
 };
 

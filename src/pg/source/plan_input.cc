@@ -125,9 +125,9 @@ bool PlanInputSource::store_row(TupleTableSlot* slot, std::uint32_t row) {
     }
     const Datum value = slot->tts_values[target.attribute];
     const bool is_decimal = target.type.kind == plan::TypeKind::kDecimal;
-    fits = fits && (!is_decimal || has_scale_of(target, value)) &&
-           store_datum(value, target.type, target.form, row, target.column->as<std::byte>(),
-                       strings_);
+    fits =
+        fits && (!is_decimal || has_scale_of(target, value)) &&
+        store_datum(value, target.type, target.form, row, target.column->as<std::byte>(), strings_);
     if (fits && is_decimal && is_nan(target, row)) {
       target.column->set_may_hold_nan();
     }
