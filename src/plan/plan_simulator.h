@@ -282,13 +282,12 @@ class PlanSimulator {
     for (const SortKey& key : top_k.keys) {
       const SimulatedValue& left = a[key.column];
       const SimulatedValue& right = b[key.column];
-      if (left == right) {
-        continue;
+      if (left != right && left.has_value() && right.has_value()) {
+        return key.descending ? *left > *right : *left < *right;
       }
-      if (!left.has_value() || !right.has_value()) {
+      if (left != right) {
         return left.has_value() != key.nulls_first;
       }
-      return key.descending ? *left > *right : *left < *right;
     }
     return false;
   }

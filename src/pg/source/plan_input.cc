@@ -33,8 +33,8 @@ struct Target {
   vector::ColumnBuffer* column;
 };
 
-/// Whether a numeric has as many digits behind the point as its column: with fewer it would come out
-/// with more. NaN has none. Runs in: call().
+/// Whether a numeric has as many digits behind the point as its column: with fewer it would come
+/// out with more. NaN has none. Runs in: call().
 bool has_scale_of(const Target& target, Datum value) {
   auto* numeric = pg_detoast_datum_packed(reinterpret_cast<varlena*>(DatumGetPointer(value)));
   const NumericValue read = read_numeric(VARDATA_ANY(numeric), VARSIZE_ANY_EXHDR(numeric));
