@@ -64,7 +64,6 @@ class PlanSimulator {
     return filtered(scan.filters, std::move(rows));
   }
 
-  /// The leader, which is seat 0, has them all.
   [[nodiscard]] static SimulatedRows input_rows(const PlanInputSpec& input, std::uint32_t seat) {
     SimulatedRows rows;
     for (std::uint32_t i = 0; i < kTableRows && seat == 0; ++i) {

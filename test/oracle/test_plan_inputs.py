@@ -116,7 +116,7 @@ def test_every_node_in_every_place(inputs, node, around):
 
 
 READ = sorted(set(INPUTS) - {"lateral with an init plan", "no rows", "constants", "grouping sets",
-                             "one row of values"})
+                             "one row of values", "ordered aggregate"})  # these are not, or not always, PostgreSQL's
 
 
 @pytest.mark.parametrize("node", READ)
