@@ -248,9 +248,9 @@ void FragmentTask::close() {
   if (const std::unique_ptr<Pipeline> pipeline = std::move(current_)) {
     attempt([&pipeline] { pipeline->close(); });
   }
-  for (auto& [node, blocking] : blocking_) {
-    if (blocking.aggregate != nullptr) {
-      attempt([&blocking] { blocking.aggregate->close(); });
+  for (auto& entry : blocking_) {
+    if (AggregateSink* const aggregate = entry.second.aggregate.get()) {
+      attempt([aggregate] { aggregate->close(); });
     }
   }
   for (auto& [node, consumed] : inputs_) {

@@ -375,6 +375,28 @@ def test_cursors_read_on(inputs):
             assert sorted(map(repr, rows)) == expected[2]
 
 
+def test_an_abandoned_run_reads_a_cte_again_that_a_scrolling_cursor_may_rewind(inputs):
+    statement = ("with c as materialized (select k, sum(n) total from huge group by k) "
+                 "select s.label, max(c.total) from s join c on s.k = c.k group by s.label order by 1")
+    expected = inputs.outcome(statement, "off")
+    inputs.execute("set sluice.mode = force; set sluice.workers = 0")
+    inputs.execute("begin; declare c cursor for " + statement)
+    rows = inputs.execute("fetch all from c").fetchall()
+    inputs.execute("commit")
+    assert sorted(map(repr, rows)) == expected[2]
+
+
+def test_plan_inputs_are_off_by_default(inputs):
+    query = "select t.d, count(*) from t join (values (1), (2)) x(k) on x.k = t.k group by t.d"
+    for setting, taken in (("on", True), ("off", False)):
+        inputs.execute(f"set sluice.plan_inputs = {setting}; set sluice.mode = force; set sluice.workers = 0")
+        plan = "\n".join(line for (line,) in inputs.execute("explain " + query).fetchall())
+        assert ("Plan Input" in plan) == taken, plan
+    (boot,) = inputs.execute("select boot_val from pg_settings where name = 'sluice.plan_inputs'").fetchone()
+    inputs.execute("set sluice.plan_inputs = on")
+    assert boot == "off"
+
+
 def test_cached_plans(inputs):
     inputs.execute("set plan_cache_mode = force_generic_plan")
     text = ("(int, int) as select t.d, count(*), sum(x.c) from t join (select g k, g * $2 c from generate_series(1, $1) g "

@@ -26,12 +26,12 @@ PlanState* child_of(CustomScanState* scan) {
              : static_cast<PlanState*>(list_nth(scan->custom_ps, inputs));
 }
 
-PlanState* bring_up(CustomScanState* scan) {
+PlanState* bring_up(CustomScanState* scan, int eflags) {
   const auto* plan = reinterpret_cast<CustomScan*>(scan->ss.ps.plan);
   EState* estate = scan->ss.ps.state;
   MemoryContext const outer = MemoryContextSwitchTo(estate->es_query_cxt);
   PlanState* child = ExecInitNode(static_cast<Plan*>(linitial(plan->custom_plans)), estate,
-                                  estate->es_top_eflags & ~EXEC_FLAG_EXPLAIN_ONLY);
+                                  eflags & ~EXEC_FLAG_EXPLAIN_ONLY);
   scan->custom_ps = lappend(scan->custom_ps, child);
   MemoryContextSwitchTo(outer);
   return child;
@@ -59,10 +59,10 @@ void plan_inputs_rescan(const CustomScanState* scan, PlanInput* inputs, int coun
   MemoryContextSwitchTo(outer);
 }
 
-TupleTableSlot* replaced_plan_next(CustomScanState* scan) {
+TupleTableSlot* replaced_plan_next(CustomScanState* scan, int eflags) {
   PlanState* child = child_of(scan);
   if (child == nullptr) {
-    child = bring_up(scan);
+    child = bring_up(scan, eflags);
   }
   TupleTableSlot* row = ExecProcNode(child);
   // The nodes above were told that this node's slots are virtual: lend them the child's values.

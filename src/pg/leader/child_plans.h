@@ -19,8 +19,9 @@ void plan_inputs_rescan(const CustomScanState* scan, PlanInput* inputs, int coun
 
 /// The next row of the replaced plan, in the Custom Scan's result slot; empty at the end. The first
 /// call brings the plan up as the scan's last child, so that EXPLAIN and shutdown see it.
-/// Pre:    the plan is the first of custom_plans and has the Custom Scan's columns.
-TupleTableSlot* replaced_plan_next(CustomScanState* scan);
+/// Pre:    the plan is the first of custom_plans and has the Custom Scan's columns; `eflags` are
+///         those that the Custom Scan was brought up with.
+TupleTableSlot* replaced_plan_next(CustomScanState* scan, int eflags);
 /// Nothing happens where the plan was never brought up.
 void replaced_plan_rescan(CustomScanState* scan);
 /// Ends all that was brought up.

@@ -36,6 +36,7 @@ struct SluiceScanState {
   CustomScanState custom;
   Root* root;
   List* params;       // ExprStates of custom_exprs
+  int flags;          // that it was brought up with
   PlanInput* inputs;  // in their order
   int input_count;
   MemoryContextCallback root_owner;
@@ -57,6 +58,7 @@ Node* create_scan_state(CustomScan* plan);
 void begin_scan(CustomScanState* node, EState* estate, int flags) {
   SluiceScanState* state = state_of(node);
   const auto* plan = reinterpret_cast<CustomScan*>(node->ss.ps.plan);
+  state->flags = flags;
   state->inputs = plan_inputs_begin(node, flags, &state->input_count);
   state->root = guard([=] {
     PlanInputs inputs;
@@ -110,7 +112,7 @@ TupleTableSlot* exec_scan(CustomScanState* node) {
       return slot;
     }
   }
-  return replaced_plan_next(node);
+  return replaced_plan_next(node, state_of(node)->flags);
 }
 
 void rescan_scan(CustomScanState* node) {

@@ -10,9 +10,11 @@ SLUICE_PG_HEADERS_BEGIN
 #include <access/transam.h>
 #include <catalog/pg_language.h>
 #include <catalog/pg_proc.h>
+#include <catalog/pg_type.h>
 #include <nodes/plannodes.h>
 #include <nodes/primnodes.h>
 #include <optimizer/optimizer.h>
+#include <parser/parse_coerce.h>
 #include <utils/fmgroids.h>
 #include <utils/lsyscache.h>
 #include <utils/syscache.h>
@@ -131,13 +133,20 @@ bool is_foreign_function(Oid function, void*) {
   return !plain || looks_at_storage(function);
 }
 
+/// Whether json functions call somebody's cast for values of the type. Runs in: call().
+/// Source: PostgreSQL, json_categorize_type.
+bool has_cast_to_json(Oid type) {
+  Oid function = InvalidOid;
+  return find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC;
+}
+
 /// Whether operators and subscripts of the type may be anybody's functions: it, or what it is made
 /// of, is not built in. Enums have built-in ones. Runs in: call().
 bool is_foreign_type(Oid type) {
   Oid base = getBaseType(type);
   const Oid element = get_element_type(base);
   base = OidIsValid(element) ? getBaseType(element) : base;
-  return base >= FirstNormalObjectId && !type_is_enum(base);
+  return base >= FirstNormalObjectId && (!type_is_enum(base) || has_cast_to_json(base));
 }
 
 /// Whether a value of such a type comes in here: other expressions have their types from these, or

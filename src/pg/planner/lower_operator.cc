@@ -110,6 +110,8 @@ struct Elements {
   bool* nulls = nullptr;
   int count = 0;
   Oid type = InvalidOid;
+  std::int16_t length = 0;
+  bool by_value = false;
 };
 
 Elements elements_of(Datum array) {
@@ -117,12 +119,10 @@ Elements elements_of(Datum array) {
     Elements elements;
     ArrayType* value = DatumGetArrayTypeP(array);
     elements.type = ARR_ELEMTYPE(value);
-    std::int16_t length;
-    bool by_value;
     char alignment;
-    get_typlenbyvalalign(elements.type, &length, &by_value, &alignment);
-    deconstruct_array(value, elements.type, length, by_value, alignment, &elements.values,
-                      &elements.nulls, &elements.count);
+    get_typlenbyvalalign(elements.type, &elements.length, &elements.by_value, &alignment);
+    deconstruct_array(value, elements.type, elements.length, elements.by_value, alignment,
+                      &elements.values, &elements.nulls, &elements.count);
     return elements;
   });
 }
@@ -132,6 +132,8 @@ Const element_constant(const Elements& elements, int i, Oid collation) {
   constant.xpr.type = T_Const;
   constant.consttype = elements.type;
   constant.consttypmod = -1;
+  constant.constlen = elements.length;
+  constant.constbyval = elements.by_value;
   constant.constcollid = collation;
   constant.constvalue = elements.values[i];
   constant.constisnull = elements.nulls[i];

@@ -125,9 +125,11 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
     return keep(first, std::move(report), {{Reason::kStatement, "locks rows"}});
   }
   report.postgres_cost = report.planned_cost + underpriced_lookups(first);
-  const bool repeatable =
-      call([copy] { return !contain_volatile_functions(reinterpret_cast<Node*>(copy)); });
-  const Bounds bounds{{workers_allowed(copy, planning.cursor_options), force, repeatable},
+  // An abandoned run has them executed once more.
+  const bool plan_inputs = settings.plan_inputs && call([copy] {
+                             return !contain_volatile_functions(reinterpret_cast<Node*>(copy));
+                           });
+  const Bounds bounds{{workers_allowed(copy, planning.cursor_options), force, plan_inputs},
                       force ? HUGE_VAL : report.postgres_cost};
   PlanningCall again = planning;
   again.query = copy;

@@ -16,6 +16,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <miscadmin.h>
 #include <nodes/nodeFuncs.h>
 #include <utils/datum.h>
+#include <utils/lsyscache.h>
 #include <utils/memutils.h>
 SLUICE_PG_HEADERS_END
 
@@ -60,7 +61,7 @@ Assembled assemble(const char* text, int arg_count, bool looks_for_ties) {
     auto* expr =
         reinterpret_cast<Node*>(static_cast<TargetEntry*>(list_nth(aggref->args, i))->expr);
     InputSource& input = made.inputs[i];
-    input.type = exprType(expr);
+    input.type = getBaseType(exprType(expr));
     input.form = stored_form_of(input.type);
     input.column = -1;
     if (IsA(expr, Const)) {

@@ -37,7 +37,8 @@ int cores() noexcept {
 
 }  // namespace
 
-Settings settings{static_cast<int>(Mode::kAuto), -1, kExchangeMemoryDefault, kMinCostDefault, true};
+Settings settings{
+    static_cast<int>(Mode::kAuto), -1, kExchangeMemoryDefault, kMinCostDefault, false, true};
 
 int workers_wanted(bool leader_computes) noexcept {
   const int cores_left = leader_computes ? cores() - 1 : cores();
@@ -64,6 +65,12 @@ void define_settings() {
                            "Plans that PostgreSQL estimates to cost less are not looked at.",
                            nullptr, &settings.min_cost, kMinCostDefault, 0, 1e300, PGC_USERSET,
                            GUC_EXPLAIN, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable(
+      "sluice.plan_inputs",
+      "Has PostgreSQL execute what Sluice does not support below a join or aggregate.",
+      "Such a part may be run to its end, and raise errors, where PostgreSQL's plan would stop "
+      "before.",
+      &settings.plan_inputs, false, PGC_USERSET, GUC_EXPLAIN, nullptr, nullptr, nullptr);
   DefineCustomBoolVariable(
       "sluice.huge_pages", "Reads shared buffers through huge pages where the kernel lends them.",
       "Nothing happens where huge_pages is off, or where the server has reserved huge pages.",

@@ -11,6 +11,7 @@ struct Settings {
   int workers;          // -1 = max_parallel_workers_per_gather, if there are the cores
   int exchange_memory;  // DSM for streams per query
   double min_cost;      // cheaper PostgreSQL plans are not looked at
+  bool plan_inputs;     // PostgreSQL may execute parts of a run's plan
   bool huge_pages;      // read shared buffers through huge pages where the kernel lends them
 };
 extern Settings settings;
