@@ -49,7 +49,6 @@ class SpecEncoder {
     out_.u32(input.number);
     out_.string(input.name);
     encode_columns(input.columns);
-    out_.flag(input.row_by_row);
   }
   void operator()(const FilterSpec& filter) const {
     encode_enum(NodeTag::kFilter, out_);
@@ -144,7 +143,6 @@ PlanInputSpec decode_plan_input(ByteReader& in) {
   input.number = in.u32();
   input.name = in.string();
   input.columns = decode_scan_columns(in);
-  input.row_by_row = in.flag();
   return input;
 }
 

@@ -54,10 +54,8 @@ PlanSpec every_expression() {
 
 /// A join with a plan input on either side.
 PlanSpec plan_inputs() {
-  PlanNode row_by_row = build_plan_input(7, {{"k", kInt4}, {"s", kText}}, 30);
-  row_by_row.as<PlanInputSpec>()->row_by_row = true;
-  return build_plan(build_join(std::move(row_by_row), build_plan_input(1, {{"k", kInt4}}, 5),
-                               {{0}, {0}}, {1}, 10));
+  return build_plan(build_join(build_plan_input(7, {{"k", kInt4}, {"s", kText}}, 30),
+                               build_plan_input(1, {{"k", kInt4}}, 5), {{0}, {0}}, {1}, 10));
 }
 
 PlanSpec foreign_aggregates() {

@@ -184,8 +184,7 @@ class TableSources final : public SourceFactory {
     scan.outputs.resize(spec.columns.size());
     std::iota(scan.outputs.begin(), scan.outputs.end(), 0U);
     return std::make_unique<TableSource>(std::move(scan), std::vector<ScanFilter>(),
-                                         tables_.of(input.id),
-                                         spec.row_by_row ? 1 : tables_.claim_rows(), seat_, budget);
+                                         tables_.of(input.id), tables_.claim_rows(), seat_, budget);
   }
 
  private:

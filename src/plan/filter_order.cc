@@ -69,8 +69,6 @@ bool node_may_raise(const PlanNode& node) noexcept {
   bool raises = false;
   if (const auto* scan = node.as<ScanSpec>()) {
     raises = std::ranges::any_of(scan->filters, may_raise);
-  } else if (node.as<PlanInputSpec>() != nullptr) {
-    raises = true;  // it runs whatever PostgreSQL has
   } else if (const auto* filter = node.as<FilterSpec>()) {
     raises = std::ranges::any_of(filter->conjuncts, may_raise);
   } else if (const auto* project = node.as<ProjectSpec>()) {

@@ -13,8 +13,8 @@ namespace sluice::plan {
 /// the run, but raise nothing.
 [[nodiscard]] bool may_raise(const Expr& expr) noexcept;
 
-/// Whether any expression in the tree may: those of scans, filters, projections and joins, and
-/// those that PostgreSQL evaluates below plan inputs.
+/// Whether any expression of the run in the tree may: those of scans, filters, projections and
+/// joins.
 [[nodiscard]] bool node_may_raise(const PlanNode& node) noexcept;
 
 /// Puts the first of the scan's filters, up to the first that may raise, in the order of the last

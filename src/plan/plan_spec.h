@@ -44,7 +44,6 @@ struct PlanInputSpec {
   std::uint32_t number = 0;         // of the plan inputs of the run, from 0
   std::string name;                 // for EXPLAIN: the kind of the plan node
   std::vector<ScanColumn> columns;  // attributes of its targetlist
-  bool row_by_row = false;  // no row is asked for before the one before it has passed: it may raise
 
   friend bool operator==(const PlanInputSpec&, const PlanInputSpec&) = default;
 };

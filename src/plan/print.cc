@@ -210,9 +210,7 @@ struct NodeDetails {
     add_conditions(details, "Filter", scan.filters, names_of(scan.columns));
     return details;
   }
-  Details operator()(const PlanInputSpec& input) const {
-    return input.row_by_row ? Details{{"Rows", "one by one"}} : Details{};
-  }
+  Details operator()(const PlanInputSpec& /*input*/) const { return {}; }
   Details operator()(const FilterSpec& filter) const {
     Details details;
     add_conditions(details, "Filter", filter.conjuncts, names);

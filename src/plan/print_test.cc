@@ -35,12 +35,10 @@ Top-K  [Sort Key: sum((l_extendedprice * (1.00 - l_discount))) DESC, o_orderdate
 }
 
 TEST(Print, PlanInputsAreCountedFromOneAndNamedAfterTheirNode) {
-  PlanNode input = build_plan_input(1, {{"a", kInt4}, {"b", kText}}, 10);
+  const PlanNode input = build_plan_input(1, {{"a", kInt4}, {"b", kText}}, 10);
   EXPECT_EQ(describe(input), "Plan Input 2: CTE Scan");
   EXPECT_EQ(operator_name(input), "Plan Input");
   EXPECT_EQ(column_names(input), (std::vector<std::string>{"a", "b"}));
-  input.as<PlanInputSpec>()->row_by_row = true;
-  EXPECT_EQ(describe(input), "Plan Input 2: CTE Scan  [Rows: one by one]");
 }
 
 TEST(Print, FinalColumnsAreNamedAfterTheCallsOfThePartialAggregate) {

@@ -44,7 +44,7 @@ class Session:
         self.connection = tpch.connect(directory, database, session_preload_libraries="sluice",
                                        **settings)
         self.cursor = self.connection.cursor()
-        self.execute("set sluice.min_cost = 0; set sluice.plan_inputs = on")
+        self.execute("set sluice.min_cost = 0")
         # Small tables must be worth a parallel plan here.
         self.execute("set parallel_setup_cost = 0; set min_parallel_table_scan_size = 0")
 

@@ -52,6 +52,12 @@ double bytes_of(const Plan* side) {
   return side->plan_rows * (side->plan_width + kRowOverhead);
 }
 
+/// Whether PostgreSQL reads a side of the join to its end even where the other has no rows.
+bool reads_outer_whole(JoinType type) {
+  return type == JOIN_LEFT || type == JOIN_FULL || type == JOIN_ANTI;
+}
+bool reads_inner_whole(JoinType type) { return type == JOIN_RIGHT || type == JOIN_FULL; }
+
 void exchange_sides(Roles& roles) {
   std::swap(roles.probe, roles.build);
   std::swap(roles.probe_varno, roles.build_varno);
@@ -184,6 +190,9 @@ Fragment lower_join(Lowering& lowering, const HashJoin& planned, const std::vect
     collect_leaves(reinterpret_cast<Node*>(part), all);
   }
   const auto lower_side = [&](Plan* side, int varno) {
+    const JoinType type = planned.join.jointype;
+    const ReadWhole whole(lowering,
+                          varno == OUTER_VAR ? reads_outer_whole(type) : reads_inner_whole(type));
     return lower_child(lowering, side, wanted_attributes(all, varno, side->targetlist));
   };
   ChildColumns probe = lower_side(roles.probe, roles.probe_varno);

@@ -55,12 +55,13 @@ Values lower_values(Lowering& lowering, const SubPlan& subplan) {
   }
   WantedAttributes wanted(static_cast<std::size_t>(list_length(root->targetlist)), false);
   wanted.front() = true;
+  // PostgreSQL does not run the subquery before a row asks for it.
+  const ReadWhole whole(lowering, false);
   ChildColumns child = lower_child(lowering, root, wanted);
   const ScopeColumn column = child.columns.front().value();
   if (column.kind != OutputKind::kColumn || column.scale_column.has_value()) {
     decline(Reason::kAggregate, "NOT IN of an avg, or of sums of mixed scales");
   }
-  // PostgreSQL does not run the subquery before a row asks for it.
   if (plan::node_may_raise(child.node)) {
     decline(Reason::kJoin, "NOT IN of a subquery that may raise an error");
   }

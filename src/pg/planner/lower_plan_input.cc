@@ -4,6 +4,7 @@
 #include "pg/planner/lower_plan.h"
 #include "pg/planner/plan_children.h"
 #include "pg/planner/plan_columns.h"
+#include "pg/planner/plan_errors.h"
 #include "pg/port/types.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -32,7 +33,6 @@ bool is_repeatable(const Plan* node) {
     case T_MergeJoin:
     case T_HashJoin:
     case T_SeqScan:
-    case T_SampleScan:
     case T_IndexScan:
     case T_IndexOnlyScan:
     case T_BitmapIndexScan:
@@ -58,6 +58,8 @@ bool is_repeatable(const Plan* node) {
     case T_Hash:
     case T_Limit:
       return !node->parallel_aware;
+    case T_SampleScan:  // without a seed of its own it draws another sample the second time
+      return reinterpret_cast<const SampleScan*>(node)->tablesample->repeatable != nullptr;
     default:
       return false;
   }
@@ -124,6 +126,11 @@ std::optional<ChildColumns> lower_plan_input(Lowering& lowering, Plan* node,
         return bms_is_subset(node->extParam, statement.init_plan_params) &&
                can_be_read(statement, node);
       })) {
+    return std::nullopt;
+  }
+  // An abandoned run has PostgreSQL execute it once more; a run comes to it in any case.
+  if (plan_is_volatile(statement, node) ||
+      (!lowering.read_whole && plan_may_raise(statement, node))) {
     return std::nullopt;
   }
   plan::PlanInputSpec spec;

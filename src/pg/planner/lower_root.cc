@@ -92,8 +92,8 @@ void add_having(Lowering& lowering, Root& root, Plan* source, bool must) {
 }
 
 /// The plan input from which rows get to the client while more of them are to come, or null.
-plan::PlanInputSpec* streamed_input(plan::PlanNode& node) {
-  if (auto* input = node.as<plan::PlanInputSpec>()) {
+const plan::PlanInputSpec* streamed_input(const plan::PlanNode& node) {
+  if (const auto* input = node.as<plan::PlanInputSpec>()) {
     return input;
   }
   const bool blocks =
@@ -101,17 +101,16 @@ plan::PlanInputSpec* streamed_input(plan::PlanNode& node) {
   return blocks || node.inputs.empty() ? nullptr : streamed_input(node.inputs[0]);
 }
 
-/// PostgreSQL may stop before it comes to a row that raises an error, and so must the run; nor can
-/// it be abandoned for a row that comes late.
-void check_streamed_input(Lowering& lowering, plan::PlanNode& root) {
-  plan::PlanInputSpec* input = lowering.root_streams ? streamed_input(root) : nullptr;
+/// Once rows have gone to the client the run cannot be abandoned for one that comes late. The
+/// leader alone runs it, and stops to read where no more rows are asked for.
+void check_streamed_input(Lowering& lowering, const plan::PlanNode& root) {
+  const plan::PlanInputSpec* input = lowering.root_streams ? streamed_input(root) : nullptr;
   if (input == nullptr) {
     return;
   }
   if (lowering.unsure_inputs[input->number]) {
     decline(Reason::kOverflow, "numeric of a " + input->name + " whose rows go to the client");
   }
-  input->row_by_row = true;
   lowering.order_matters = true;
 }
 
@@ -125,6 +124,7 @@ Root lower_root(Lowering& lowering, Plan* replaced, std::optional<std::uint64_t>
     collect_leaves(reinterpret_cast<Node*>(source->qual), leaves);
   }
   lowering.root_streams = !IsA(source, Agg) && !top_k.has_value();
+  lowering.read_whole = !lowering.root_streams;
   root.fragment = lower_fragment(lowering, source, leaves);
   add_having(lowering, root, source, top_k.has_value());
   if (top_k.has_value()) {

@@ -53,6 +53,23 @@ struct Lowering : LoweringMark {
   bool root_streams = true;         // rows reach the client while the run goes on
   bool may_read_plans = false;      // rows of nodes that PostgreSQL executes
   bool only_sure_numerics = false;  // of these: others are carried, but not computed with
+  bool read_whole = false;  // PostgreSQL, too, reads the node at hand to its end, come what may
+};
+
+/// For a part that PostgreSQL may not come to, or not read to its end: where `whole` is false.
+class ReadWhole {
+ public:
+  ReadWhole(Lowering& lowering, bool whole) noexcept
+      : lowering_(lowering), before_(lowering.read_whole) {
+    lowering.read_whole = before_ && whole;
+  }
+  ~ReadWhole() { lowering_.read_whole = before_; }
+  ReadWhole(const ReadWhole&) = delete;
+  ReadWhole& operator=(const ReadWhole&) = delete;
+
+ private:
+  Lowering& lowering_;
+  const bool before_;
 };
 
 [[nodiscard]] inline LoweringMark mark_of(const Lowering& lowering) { return lowering; }

@@ -19,7 +19,6 @@ SLUICE_PG_HEADERS_BEGIN
 #include <access/parallel.h>
 #include <executor/executor.h>
 #include <nodes/nodeFuncs.h>
-#include <optimizer/optimizer.h>
 #include <optimizer/planner.h>
 SLUICE_PG_HEADERS_END
 
@@ -125,12 +124,9 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
     return keep(first, std::move(report), {{Reason::kStatement, "locks rows"}});
   }
   report.postgres_cost = report.planned_cost + underpriced_lookups(first);
-  // An abandoned run has them executed once more.
-  const bool plan_inputs = settings.plan_inputs && call([copy] {
-                             return !contain_volatile_functions(reinterpret_cast<Node*>(copy));
-                           });
-  const Bounds bounds{{workers_allowed(copy, planning.cursor_options), force, plan_inputs},
-                      force ? HUGE_VAL : report.postgres_cost};
+  const RunLimits limits{workers_allowed(copy, planning.cursor_options), force,
+                         settings.plan_inputs};
+  const Bounds bounds{limits, force ? HUGE_VAL : report.postgres_cost};
   PlanningCall again = planning;
   again.query = copy;
   Candidate second = best_candidate(again, first, bounds);

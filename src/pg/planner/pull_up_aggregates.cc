@@ -2,6 +2,7 @@
 
 #include "pg/planner/node_walk.h"
 #include "pg/planner/query_errors.h"
+#include "pg/planner/safe_functions.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <catalog/pg_class.h>

@@ -1,18 +1,14 @@
 #include "pg/planner/query_errors.h"
 
-#include <algorithm>
-
 #include "pg/planner/node_walk.h"
+#include "pg/planner/safe_functions.h"
 
 SLUICE_PG_HEADERS_BEGIN
-#include <catalog/pg_type.h>
 #include <miscadmin.h>
 #include <optimizer/optimizer.h>
 #include <parser/parse_relation.h>
 #include <parser/parsetree.h>
 #include <rewrite/rewriteManip.h>
-#include <utils/fmgroids.h>
-#include <utils/fmgrprotos.h>
 #include <utils/lsyscache.h>
 SLUICE_PG_HEADERS_END
 
@@ -20,185 +16,10 @@ namespace sluice::pg {
 
 namespace {
 
-/// For numerics of a declared precision, whose sums and products stay far from numeric's limits.
-bool is_safe_on_numerics(Oid function) {
-  switch (function) {
-    case F_NUMERIC_EQ:
-    case F_NUMERIC_NE:
-    case F_NUMERIC_LT:
-    case F_NUMERIC_LE:
-    case F_NUMERIC_GT:
-    case F_NUMERIC_GE:
-    case F_NUMERIC_ADD:
-    case F_NUMERIC_SUB:
-    case F_NUMERIC_MUL:
-    case F_NUMERIC_UMINUS:
-    case F_NUMERIC_INT2:
-    case F_NUMERIC_INT4:
-    case F_NUMERIC_INT8:
-      return true;
-    default:
-      return false;
-  }
-}
-
-/// Dates too large for a timestamp are larger than all timestamps.
-bool is_safe_on_dates(Oid function) {
-  switch (function) {
-    case F_DATE_EQ_TIMESTAMP:
-    case F_DATE_NE_TIMESTAMP:
-    case F_DATE_LT_TIMESTAMP:
-    case F_DATE_LE_TIMESTAMP:
-    case F_DATE_GT_TIMESTAMP:
-    case F_DATE_GE_TIMESTAMP:
-    case F_TIMESTAMP_EQ_DATE:
-    case F_TIMESTAMP_NE_DATE:
-    case F_TIMESTAMP_LT_DATE:
-    case F_TIMESTAMP_LE_DATE:
-    case F_TIMESTAMP_GT_DATE:
-    case F_TIMESTAMP_GE_DATE:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool is_plain_scalar(Oid type) {
-  switch (type) {
-    case BOOLOID:
-    case CHAROID:
-    case INT2OID:
-    case INT4OID:
-    case INT8OID:
-    case FLOAT4OID:
-    case FLOAT8OID:
-    case OIDOID:
-    case TEXTOID:
-    case BPCHAROID:
-    case BYTEAOID:
-    case UUIDOID:
-    case DATEOID:
-    case TIMEOID:
-    case TIMESTAMPOID:
-    case TIMESTAMPTZOID:
-      return true;
-    default:
-      return false;
-  }
-}
-
-/// A function that is leakproof raises nothing that tells its arguments; on these types, nothing.
-bool is_safe_on_scalars(Oid function) {
-  if (!get_func_leakproof(function) || function == F_STARTS_WITH) {
-    return false;
-  }
-  Oid* types = nullptr;
-  int count = 0;
-  (void)get_func_signature(function, &types, &count);
-  return std::all_of(types, types + count, is_plain_scalar);
-}
-
-bool function_may_raise(Oid function, void* /*context*/) {
-  return !is_safe_on_numerics(function) && !is_safe_on_dates(function) &&
-         !is_safe_on_scalars(function);
-}
-
-/// The sums and averages that are exact in any order, NULL for no rows, and cannot overflow.
-bool is_plain_sum(Oid function) {
-  switch (function) {
-    case F_SUM_INT2:
-    case F_SUM_INT4:
-    case F_SUM_INT8:
-    case F_SUM_NUMERIC:
-    case F_AVG_INT2:
-    case F_AVG_INT4:
-    case F_AVG_INT8:
-    case F_AVG_NUMERIC:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool is_plain_extreme(Oid function) {
-  switch (function) {
-    case F_MIN_INT2:
-    case F_MIN_INT4:
-    case F_MIN_INT8:
-    case F_MIN_FLOAT4:
-    case F_MIN_FLOAT8:
-    case F_MIN_NUMERIC:
-    case F_MIN_DATE:
-    case F_MIN_TIME:
-    case F_MIN_TIMESTAMP:
-    case F_MIN_TIMESTAMPTZ:
-    case F_MIN_TEXT:
-    case F_MIN_BPCHAR:
-    case F_MAX_INT2:
-    case F_MAX_INT4:
-    case F_MAX_INT8:
-    case F_MAX_FLOAT4:
-    case F_MAX_FLOAT8:
-    case F_MAX_NUMERIC:
-    case F_MAX_DATE:
-    case F_MAX_TIME:
-    case F_MAX_TIMESTAMP:
-    case F_MAX_TIMESTAMPTZ:
-    case F_MAX_TEXT:
-    case F_MAX_BPCHAR:
-      return true;
-    default:
-      return false;
-  }
-}
-
-/// Whether a part has a value of its own for every row, or run, or is one that we do not know.
-bool varies(Node* node, void* context) {
-  if (node == nullptr) {
-    return false;
-  }
-  switch (nodeTag(node)) {
-    case T_List:
-    case T_Const:
-    case T_FuncExpr:
-    case T_OpExpr:
-    case T_RelabelType:
-    case T_CoerceViaIO:
-    case T_ArrayExpr:
-      return expression_tree_walker(node, unprototyped(varies), context);
-    default:
-      return true;
-  }
-}
-
-/// The planner has evaluated it before anything runs.
-bool is_folded(Node* node) { return !varies(node, nullptr) && !contain_mutable_functions(node); }
-
-/// Whether values of a type can be numerics that arithmetic takes beyond numeric's limits.
-bool is_boundless(Oid type, int typmod) {
-  return getBaseTypeAndTypmod(type, &typmod) == NUMERICOID && typmod < VARHDRSZ;
-}
-
-/// The same of a constant: NaN is larger than all numbers.
-bool is_boundless(const Const& constant) {
-  if (constant.constisnull || getBaseType(constant.consttype) != NUMERICOID) {
-    return false;
-  }
-  const Datum size = DirectFunctionCall1(numeric_abs, constant.constvalue);
-  const Datum bound = DirectFunctionCall3(numeric_in, CStringGetDatum("1e38"),
-                                          ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-  return DatumGetBool(DirectFunctionCall2(numeric_gt, size, bound));
-}
-
 /// Whether the planner leaves it a subquery, whose columns are then values when they come out.
 bool is_finished(const Query& query) {
   return query.hasAggs || query.hasWindowFuncs || query.hasTargetSRFs || query.groupClause != NIL ||
          query.distinctClause != NIL || query.limitCount != nullptr || query.limitOffset != nullptr;
-}
-
-bool is_safe_call(const Node* node) {
-  return IsA(node, FuncExpr) &&
-         reinterpret_cast<const FuncExpr*>(node)->location == kSafeCallLocation;
 }
 
 struct Search {

@@ -21,10 +21,6 @@ struct QueryLevel {
 /// Runs in: call(); may longjmp, as all of these.
 [[nodiscard]] bool is_plain_aggregate(const Aggref& call);
 
-/// The location of a FuncExpr of ours that raises nothing, whatever its function may: a
-/// division whose dividend is NULL where the divisor is 0. Nobody else looks at a location below 0.
-inline constexpr int kSafeCallLocation = -2;
-
 /// Whether evaluating `part` (an expression, a List of them or a FROM clause) may raise. Columns
 /// that stand for expressions of subqueries or joins count as these, and of a subquery in the
 /// expression all that it evaluates. Numerics are safe where they have a declared precision. What

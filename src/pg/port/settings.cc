@@ -68,9 +68,10 @@ void define_settings() {
   DefineCustomBoolVariable(
       "sluice.plan_inputs",
       "Has PostgreSQL execute what Sluice does not support below a join or aggregate.",
-      "Such a part may be run to its end, and raise errors, where PostgreSQL's plan would stop "
-      "before.",
-      &settings.plan_inputs, false, PGC_USERSET, GUC_EXPLAIN, nullptr, nullptr, nullptr);
+      "Such a part is run to its end, also where PostgreSQL's plan would stop before; one that "
+      "might "
+      "raise an error then is left alone.",
+      &settings.plan_inputs, true, PGC_USERSET, GUC_EXPLAIN, nullptr, nullptr, nullptr);
   DefineCustomBoolVariable(
       "sluice.huge_pages", "Reads shared buffers through huge pages where the kernel lends them.",
       "Nothing happens where huge_pages is off, or where the server has reserved huge pages.",

@@ -63,7 +63,6 @@ class PlanInputSource final : public engine::Source {
   std::vector<Target> targets_;
   int attributes_ = 0;  // of the node's that are read
   std::uint32_t rows_wanted_;
-  const bool row_by_row_;
   bool ended_ = false;
   Strings strings_;
 };
@@ -92,10 +91,7 @@ void rewind(PlanInput& input) {
 
 PlanInputSource::PlanInputSource(const plan::PlanInputSpec& spec, PlanInput& input,
                                  base::MemoryBudget& budget)
-    : input_(input),
-      builder_(physical_types(spec), budget),
-      rows_wanted_(spec.row_by_row ? 1 : kFirstRows),
-      row_by_row_(spec.row_by_row) {
+    : input_(input), builder_(physical_types(spec), budget), rows_wanted_(kFirstRows) {
   const TupleDesc descriptor = ExecGetResultType(input.state);
   for (std::size_t i = 0; i < spec.columns.size(); ++i) {
     const plan::ScanColumn& column = spec.columns[i];
@@ -166,9 +162,7 @@ engine::SourceState PlanInputSource::next(vector::Batch& out) {
   if (!call([this] { return pull(); })) {
     base::throw_abandon("a numeric of a plan input does not fit the type planned for it");
   }
-  if (!row_by_row_) {
-    rows_wanted_ = std::min(2 * rows_wanted_, vector::kBatchRowsMax);
-  }
+  rows_wanted_ = std::min(2 * rows_wanted_, vector::kBatchRowsMax);
   out = builder_.view();
   return engine::SourceState::kBatch;
 }
