@@ -5,7 +5,7 @@
 #include "pg/planner/leaves.h"
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/node_walk.h"
-#include "pg/port/foreign_function.h"
+#include "pg/port/foreign_definition.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <catalog/pg_type.h>

@@ -8,7 +8,7 @@
 #include "pg/planner/decline.h"
 #include "pg/planner/distinct_estimate.h"
 #include "pg/planner/leaves.h"
-#include "pg/port/foreign_aggregate.h"
+#include "pg/port/foreign_definition.h"
 #include "pg/port/types.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -194,7 +194,7 @@ void AggregateBuilder::add_foreign(Aggref* aggref) {
     return psprintf(aggref->aggdistinct != NIL ? "%s(DISTINCT " : "%s",
                     get_func_name(aggref->aggfnoid));
   });
-  spec.definition = foreign_aggregate_definition(name, body);
+  spec.definition = foreign_definition(name, reinterpret_cast<Node*>(body));
 
   const double cost = child_.node.rows_estimated * cost_of_row(aggref);
   (spec_.group_keys.empty() ? lowering_.leader_cost : lowering_.foreign_cost) += cost;

@@ -4,10 +4,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/check.h"
+#include "base/error.h"
 #include "pg/border/call.h"
 #include "pg/port/aggregate_machinery.h"
 #include "pg/port/column_datum.h"
+#include "pg/port/foreign_definition.h"
 #include "pg/port/types.h"
 #include "pg/port/value_error.h"
 
@@ -215,19 +216,10 @@ class PgForeignAggregate final : public engine::ForeignAggregate {
 
 }  // namespace
 
-std::string foreign_aggregate_definition(std::string_view name, Aggref* aggref) {
-  const char* text = call([aggref] { return nodeToString(aggref); });
-  std::string definition(name);
-  definition += '\0';
-  return definition += text;
-}
-
 std::unique_ptr<engine::ForeignAggregate> make_foreign_aggregate(const plan::AggregateCall& call,
                                                                  std::span<const DataType> args) {
-  const std::string& definition = call.foreign.definition;
-  const std::size_t end = definition.find('\0');
-  SLUICE_CHECK_BYTES(end != std::string::npos, "foreign aggregate without its text");
-  const char* const text = definition.c_str() + end + 1;
+  const std::string aggref = foreign_node_text(call.foreign.definition);
+  const char* const text = aggref.c_str();
   const auto arg_count = static_cast<int>(args.size());
   const bool looks_for_ties = call.foreign.order == plan::RowOrder::kChecked;
   const Assembled made = pg::call([=] { return assemble(text, arg_count, looks_for_ties); });

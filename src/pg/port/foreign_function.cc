@@ -5,9 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
+#include "base/error.h"
 #include "pg/border/call.h"
 #include "pg/port/column_datum.h"
+#include "pg/port/foreign_definition.h"
 #include "pg/port/types.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -182,23 +183,14 @@ class PgForeignFunction final : public engine::ForeignFunction {
 
 }  // namespace
 
-std::string foreign_definition(std::string_view name, Node* expr) {
-  const char* text = call([expr] { return nodeToString(expr); });
-  std::string definition(name);
-  definition += '\0';
-  return definition += text;
-}
-
 std::unique_ptr<engine::ForeignFunction> make_foreign_function(std::string_view definition,
                                                                std::span<const DataType> args,
                                                                const DataType& type) {
-  const std::size_t end = definition.find('\0');
-  SLUICE_CHECK_BYTES(end != std::string_view::npos, "foreign expression without its text");
   const std::uint64_t pool = current_pool();
   IdleMachineries& idle = pools().at(pool).idle;
   auto found = idle.find(definition);
   if (found == idle.end()) {
-    const std::string expression(definition.substr(end + 1));
+    const std::string expression = foreign_node_text(definition);
     const char* const text = expression.c_str();
     const Machinery made = call([&] { return assemble(text, static_cast<int>(args.size())); });
     found = idle.emplace(std::string(definition), made);
