@@ -266,7 +266,10 @@ ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
     const double before = planned_costs(subplan).total;
     total += replacer.replace(subplan, false).total - before;
   }
-  planned->planTree->total_cost = total;
+  // What the subqueries save, the topmost node's startup saves at the most.
+  Plan* const top = planned->planTree;
+  top->startup_cost = std::min(top->startup_cost, total);
+  top->total_cost = total;
   call([planned] {
     int next = 0;
     renumber(planned->planTree, &next);
