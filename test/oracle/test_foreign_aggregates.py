@@ -127,6 +127,47 @@ def test_zeros_of_a_domain_over_float_are_told(tables):
     tables.execute("drop table zeros; drop domain own_float")
 
 
+def test_json_of_an_enum_that_has_a_cast_is_left_to_postgresql(tables):
+    """The cast is anybody's function, and json_agg calls it."""
+    tables.execute("drop type if exists mood cascade; create type mood as enum ('glad', 'sad'); "
+                   "drop table if exists moods; create table moods (g int, m mood); "
+                   "insert into moods select i % 5, case i % 2 when 0 then 'glad' else 'sad' end::mood "
+                   "from generate_series(1, 3000) i; analyze moods")
+    query = "select g, json_agg(m) from moods group by g"
+    tables.assert_same(query, workers=(0, 2))
+    tables.execute("create function json_of(mood) returns json language plpgsql as "
+                   "'begin return to_json(upper($1::text)); end'; create cast (mood as json) with function json_of(mood)")
+    assert "GLAD" in str(tables.assert_same(query, workers=(0, 2), taken=False))
+    tables.execute("drop table moods; drop type mood cascade")
+
+
+@pytest.mark.parametrize("call", ("sum(x)", "sum(x::interval)", "avg(x::interval)"))
+def test_sums_that_may_overflow_on_the_way_keep_the_scans_order(tables, call):
+    """The largest values follow each other with the smallest, so that only another order overflows."""
+    kind, large = ("money", "'92233720368547758.07'::money") if call == "sum(x)" else ("interval", "'170000000 years'::interval")
+    tables.execute(f"drop table if exists swings; create table swings (g int, x {kind}); insert into swings select i / 2 % 3, "
+                   f"case i % 2 when 0 then {large} else -1 * {large} end from generate_series(0, 39999) i; analyze swings")
+    for query in (f"select {call} from swings", f"select g, {call} from swings group by g"):
+        assert tables.assert_same(query, workers=(0, 2))[0] == "rows"
+        lines = tables.plan(query, 2, "analyze, costs off, timing off")
+        assert not any("Abandoned" in line or "Workers Planned" in line for line in lines), "\n".join(lines)
+    tables.execute("drop table swings")
+
+
+def test_names_in_a_nondeterministic_collation(tables):
+    tables.execute("drop collation if exists no_case cascade; create collation no_case (provider = icu, "
+                   "locale = 'und-u-ks-level2', deterministic = false); drop table if exists names; "
+                   "create table names (g int, n name collate no_case); insert into names select i % 3, "
+                   "case i % 2 when 0 then 'Anna' else 'ANNA' end from generate_series(1, 3000) i; analyze names")
+    for call in ("array_agg(distinct n)", "array_agg(n order by n)", "mode() within group (order by n)"):
+        query = f"select {call} from names"
+        for workers in (0, 2):
+            assert tables.outcome(query, "force", workers) == tables.outcome(query, "off"), query
+    assert is_abandoned(tables, "select array_agg(n order by n) from names") or not tables.is_taken(
+        "select array_agg(n order by n) from names", 0)
+    tables.execute("drop table names; drop collation no_case")
+
+
 def test_rows_that_a_sort_leaves_without_an_order_are_told(tables):
     tables.execute("drop table if exists ties; create table ties as select i % 3 as g, (i % 50)::text as x, "
                    "i + case when i = 77 then 1 else 0 end as y, i * 0.50::numeric as z from generate_series(1, 900) i;"
