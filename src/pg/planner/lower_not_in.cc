@@ -166,6 +166,7 @@ void add_not_in(Lowering& lowering, Fragment& fragment, const SubPlan& subplan) 
   if (plan::may_raise(value.expr)) {
     decline(Reason::kJoin, "NOT IN of an expression that may raise an error");
   }
+  const std::size_t inputs_before = lowering.plan_inputs.size();
   Values values = lower_values(lowering, subplan);
   const bool may_be_unknown = !value.not_null || !values.column.not_null;
   JoinKey key = common_key(lowering, std::move(value.expr),
@@ -180,6 +181,10 @@ void add_not_in(Lowering& lowering, Fragment& fragment, const SubPlan& subplan) 
   const std::uint32_t probe_key = spec.probe_keys.front();
   fragment.node = join_of(std::move(spec), std::move(fragment.node), std::move(values.node), rows);
   if (may_be_unknown) {
+    if (lowering.plan_inputs.size() > inputs_before) {
+      // Two copies of one node would set the same parameters.
+      decline(Reason::kJoin, "NOT IN of a subquery with NULLs that PostgreSQL executes");
+    }
     fragment.node = without_unknowns(std::move(fragment.node), probe_key,
                                      facts_of(lower_values(lowering, subplan)));
   }

@@ -33,6 +33,7 @@ bool is_repeatable(const Plan* node) {
     case T_MergeJoin:
     case T_HashJoin:
     case T_SeqScan:
+    case T_SampleScan:
     case T_IndexScan:
     case T_IndexOnlyScan:
     case T_BitmapIndexScan:
@@ -45,7 +46,6 @@ bool is_repeatable(const Plan* node) {
     case T_TableFuncScan:
     case T_CteScan:
     case T_NamedTuplestoreScan:
-    case T_ForeignScan:
     case T_Material:
     case T_Memoize:
     case T_Sort:
@@ -58,8 +58,6 @@ bool is_repeatable(const Plan* node) {
     case T_Hash:
     case T_Limit:
       return !node->parallel_aware;
-    case T_SampleScan:  // without a seed of its own it draws another sample the second time
-      return reinterpret_cast<const SampleScan*>(node)->tablesample->repeatable != nullptr;
     default:
       return false;
   }
@@ -128,9 +126,10 @@ std::optional<ChildColumns> lower_plan_input(Lowering& lowering, Plan* node,
       })) {
     return std::nullopt;
   }
-  // An abandoned run has PostgreSQL execute it once more; a run comes to it in any case.
-  if (plan_is_volatile(statement, node) ||
-      (!lowering.read_whole && plan_may_raise(statement, node))) {
+  // An abandoned run has PostgreSQL execute it once more; a run may come to it where PostgreSQL
+  // does not.
+  const PlanVerdict verdict = verdict_on(statement, node);
+  if (verdict.is_volatile || (verdict.may_raise && !lowering.read_whole)) {
     return std::nullopt;
   }
   plan::PlanInputSpec spec;

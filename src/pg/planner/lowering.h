@@ -16,11 +16,14 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
+struct PlanVerdicts;
+
 /// The statement around the subtree. Shape: `init_plan_params` are those of all its init plans.
 struct Statement {
   PlannedStmt* planned = nullptr;
   Bitmapset* init_plan_params = nullptr;
   const PlannedStmt* first = nullptr;  // PostgreSQL's own plan
+  PlanVerdicts* verdicts = nullptr;    // on its nodes, so far
 };
 
 /// What an attempt at a part of the subtree may change, to go back to.

@@ -58,8 +58,12 @@ Target target_of(const Plan* node, const Var* var) {
 
 struct Resolving {
   const Plan* node;
+  int visits;
   bool failed;
 };
+
+/// A column that is doubled again and again has no form that anybody would read.
+constexpr int kTerminalVisitsMax = 1000;
 
 /// Replaces the Vars of plan nodes by what they are in base columns. Runs in: call(); a C callback
 /// of expression_tree_mutator.
@@ -69,6 +73,10 @@ Node* base_mutator(Node* node, void* context) {
     return node;
   }
   check_stack_depth();
+  resolving->failed = ++resolving->visits > kTerminalVisitsMax;
+  if (resolving->failed) {
+    return node;
+  }
   if (!IsA(node, Var)) {
     return expression_tree_mutator(node, unprototyped(base_mutator), context);
   }
@@ -130,24 +138,41 @@ NumericDigits declared_digits(Node* expr, bool sure) {
   return type.has_value() ? NumericDigits{true, sure, type->precision, type->scale} : kUnknown;
 }
 
-NumericDigits digits_of_column(const Statement& statement, const Plan* node, Var* var) {
-  if (is_table_column(statement, var)) {
+/// Follows an expression down to tables. A product has the digits of its factors together, so that
+/// the number of visits bounds the digits of a result, far below numeric's limits; and planning
+/// ends in time where columns are doubled again and again.
+class DigitsSearch {
+ public:
+  explicit DigitsSearch(const Statement& statement) noexcept : statement_(statement) {}
+  NumericDigits of(const Plan* node, Node* expr);
+
+ private:
+  static constexpr int kVisitsMax = 1000;  // each adds 38 digits, and a sum 19, at the most
+
+  NumericDigits of_column(const Plan* node, Var* var);
+  NumericDigits of_call(const Plan* node, Oid function, List* args);
+  NumericDigits of_aggregate(const Plan* node, const Aggref& aggref);
+
+  const Statement& statement_;
+  int visits_ = 0;
+};
+
+NumericDigits DigitsSearch::of_column(const Plan* node, Var* var) {
+  if (is_table_column(statement_, var)) {
     return declared_digits(reinterpret_cast<Node*>(var), true);
   }
   // Rows of several branches have the first one's type at most.
   const bool branches = IsA(node, Append) || IsA(node, MergeAppend) || IsA(node, RecursiveUnion);
   Target target = branches ? Target{} : target_of(node, var);
   if (target.expr == nullptr && !branches) {
-    target = scanned_by(statement, node, var);
+    target = scanned_by(statement_, node, var);
   }
-  const NumericDigits below =
-      target.expr == nullptr ? kUnknown : numeric_digits_of(statement, target.node, target.expr);
+  const NumericDigits below = target.expr == nullptr ? kUnknown : of(target.node, target.expr);
   return below.known ? below : declared_digits(reinterpret_cast<Node*>(var), false);
 }
 
 /// Of sums, differences and products, as PostgreSQL's numeric.c makes them.
-NumericDigits digits_of_call(const Statement& statement, const Plan* node, Oid function,
-                             List* args) {
+NumericDigits DigitsSearch::of_call(const Plan* node, Oid function, List* args) {
   switch (function) {
     case F_NUMERIC_INT2:
     case F_NUMERIC_INT4:
@@ -160,8 +185,8 @@ NumericDigits digits_of_call(const Statement& statement, const Plan* node, Oid f
     default:
       return kUnknown;
   }
-  const NumericDigits left = numeric_digits_of(statement, node, static_cast<Node*>(linitial(args)));
-  const NumericDigits right = numeric_digits_of(statement, node, static_cast<Node*>(lsecond(args)));
+  const NumericDigits left = of(node, static_cast<Node*>(linitial(args)));
+  const NumericDigits right = of(node, static_cast<Node*>(lsecond(args)));
   if (!left.known || !right.known) {
     return kUnknown;
   }
@@ -169,8 +194,7 @@ NumericDigits digits_of_call(const Statement& statement, const Plan* node, Oid f
                                           : std::max(left.scale, right.scale));
 }
 
-NumericDigits digits_of_aggregate(const Statement& statement, const Plan* node,
-                                  const Aggref& aggref) {
+NumericDigits DigitsSearch::of_aggregate(const Plan* node, const Aggref& aggref) {
   switch (aggref.aggfnoid) {
     case F_SUM_INT8:
       return unsure(0);
@@ -182,14 +206,47 @@ NumericDigits digits_of_aggregate(const Statement& statement, const Plan* node,
       return kUnknown;
   }
   auto* argument = reinterpret_cast<Node*>(linitial_node(TargetEntry, aggref.args)->expr);
-  const NumericDigits digits = numeric_digits_of(statement, node, argument);
+  const NumericDigits digits = of(node, argument);
   return aggref.aggfnoid == F_SUM_NUMERIC && digits.known ? unsure(digits.scale) : digits;
+}
+
+NumericDigits DigitsSearch::of(const Plan* node, Node* expr) {
+  if (++visits_ > kVisitsMax) {
+    return kUnknown;
+  }
+  call([] { check_stack_depth(); });
+  switch (nodeTag(expr)) {
+    case T_Var:
+      return of_column(node, reinterpret_cast<Var*>(expr));
+    case T_RelabelType:
+      return of(node, reinterpret_cast<Node*>(reinterpret_cast<const RelabelType*>(expr)->arg));
+    case T_Const: {
+      const auto* constant = reinterpret_cast<const Const*>(expr);
+      const auto type = constant->constisnull || constant->consttype != NUMERICOID
+                            ? std::nullopt
+                            : decimal_type_of(constant->constvalue);
+      return type.has_value() ? unsure(type->scale) : kUnknown;
+    }
+    case T_OpExpr: {
+      const auto* op = reinterpret_cast<const OpExpr*>(expr);
+      return of_call(node, op->opfuncid, op->args);
+    }
+    case T_FuncExpr: {
+      const auto* function = reinterpret_cast<const FuncExpr*>(expr);
+      const NumericDigits digits = of_call(node, function->funcid, function->args);
+      return digits.known ? digits : declared_digits(expr, false);
+    }
+    case T_Aggref:
+      return of_aggregate(node, *reinterpret_cast<const Aggref*>(expr));
+    default:
+      return declared_digits(expr, false);
+  }
 }
 
 }  // namespace
 
 Node* terminal_of(const Plan* node, Node* expr) {
-  Resolving resolving{node, false};
+  Resolving resolving{node, 0, false};
   Node* base = base_mutator(expr, &resolving);
   const bool same = !resolving.failed && exprType(base) == exprType(expr) &&
                     exprTypmod(base) == exprTypmod(expr) &&
@@ -200,36 +257,7 @@ Node* terminal_of(const Plan* node, Node* expr) {
 }
 
 NumericDigits numeric_digits_of(const Statement& statement, const Plan* node, Node* expr) {
-  call([] { check_stack_depth(); });
-  switch (nodeTag(expr)) {
-    case T_Var:
-      return digits_of_column(statement, node, reinterpret_cast<Var*>(expr));
-    case T_RelabelType:
-      return numeric_digits_of(
-          statement, node,
-          reinterpret_cast<Node*>(reinterpret_cast<const RelabelType*>(expr)->arg));
-    case T_Const: {
-      const auto* constant = reinterpret_cast<const Const*>(expr);
-      const auto type = constant->constisnull || constant->consttype != NUMERICOID
-                            ? std::nullopt
-                            : decimal_type_of(constant->constvalue);
-      return type.has_value() ? unsure(type->scale) : kUnknown;
-    }
-    case T_OpExpr: {
-      const auto* op = reinterpret_cast<const OpExpr*>(expr);
-      return digits_of_call(statement, node, op->opfuncid, op->args);
-    }
-    case T_FuncExpr: {
-      const auto* function = reinterpret_cast<const FuncExpr*>(expr);
-      const NumericDigits digits =
-          digits_of_call(statement, node, function->funcid, function->args);
-      return digits.known ? digits : declared_digits(expr, false);
-    }
-    case T_Aggref:
-      return digits_of_aggregate(statement, node, *reinterpret_cast<const Aggref*>(expr));
-    default:
-      return declared_digits(expr, false);
-  }
+  return DigitsSearch(statement).of(node, expr);
 }
 
 }  // namespace sluice::pg

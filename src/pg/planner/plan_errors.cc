@@ -1,16 +1,16 @@
 #include "pg/planner/plan_errors.h"
 
-#include <algorithm>
 #include <optional>
 #include <string_view>
 
 #include "pg/border/call.h"
 #include "pg/planner/node_walk.h"
+#include "pg/planner/plan_children.h"
 #include "pg/planner/plan_columns.h"
-#include "pg/planner/plan_expressions.h"
 #include "pg/planner/safe_functions.h"
 
 SLUICE_PG_HEADERS_BEGIN
+#include <access/transam.h>
 #include <catalog/pg_type.h>
 #include <miscadmin.h>
 #include <optimizer/optimizer.h>
@@ -94,8 +94,35 @@ bool operator_raises(Oid comparison) {
   return OidIsValid(comparison) && function_may_raise(get_opcode(comparison), nullptr);
 }
 
-bool operators_raise(int count, const Oid* comparisons) {
-  return std::any_of(comparisons, comparisons + count, operator_raises);
+/// Whether one of the comparisons of a node's keys may raise. Text is not compared without a
+/// collation.
+bool comparisons_raise(int count, const Oid* operators, const Oid* collations) {
+  for (int i = 0; i < count; ++i) {
+    Oid left = InvalidOid;
+    Oid right = InvalidOid;
+    op_input_types(operators[i], &left, &right);
+    if (operator_raises(operators[i]) || (type_is_collatable(left) && !OidIsValid(collations[i]))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Whether a call of `node` gets text of which it does not know the collation: columns of two
+/// collations leave it open.
+bool lacks_collation(Node* node, List* args) {
+  const bool open = !OidIsValid(exprInputCollation(node));
+  ListCell* cell;
+  foreach (cell, args) {
+    auto* arg = static_cast<Node*>(lfirst(cell));
+    if (IsA(arg, TargetEntry)) {
+      arg = reinterpret_cast<Node*>(reinterpret_cast<const TargetEntry*>(arg)->expr);
+    }
+    if (type_is_collatable(exprType(arg)) && (open || !OidIsValid(exprCollation(arg)))) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /// LIKE raises an error for a pattern that ends within an escape, and in some collations.
@@ -110,7 +137,8 @@ bool is_safe_like(const OpExpr& like) {
       return false;
   }
   const auto* pattern = static_cast<const Const*>(lsecond(like.args));
-  if (!IsA(pattern, Const) || !get_collation_isdeterministic(like.inputcollid)) {
+  if (!IsA(pattern, Const) || !OidIsValid(like.inputcollid) ||
+      !get_collation_isdeterministic(like.inputcollid)) {
     return false;
   }
   return pattern->constisnull ||
@@ -153,12 +181,27 @@ bool is_safe_division(const OpExpr& division) {
 }
 
 /// Whether what `node` itself calls may raise, numerics being bounded.
-bool call_raises(Node* node) {
+bool call_raises(Node* node, List* args) {
+  if (lacks_collation(node, args)) {
+    return true;
+  }
   if (!check_functions_in_node(node, is_unsafe_call, nullptr) || is_safe_call(node)) {
     return false;
   }
   const auto& op = *reinterpret_cast<const OpExpr*>(node);
   return !IsA(node, OpExpr) || (!is_safe_like(op) && !is_safe_division(op));
+}
+
+/// Of a call with a list of them.
+List* arguments_of(Node* node) {
+  switch (nodeTag(node)) {
+    case T_FuncExpr:
+      return reinterpret_cast<const FuncExpr*>(node)->args;
+    case T_ScalarArrayOpExpr:
+      return reinterpret_cast<const ScalarArrayOpExpr*>(node)->args;
+    default:  // DistinctExpr and NullIfExpr are OpExprs
+      return reinterpret_cast<const OpExpr*>(node)->args;
+  }
 }
 
 /// Whether an expression may raise; subqueries are looked at elsewhere. Shape: `context` is a List*
@@ -177,7 +220,8 @@ bool raises(Node* node, void* context) {
       return false;
     case T_Aggref: {
       const auto& call = *reinterpret_cast<const Aggref*>(node);
-      if (!is_safe_aggregate(call.aggfnoid) || call.aggsplit != AGGSPLIT_SIMPLE) {
+      if (!is_safe_aggregate(call.aggfnoid) || call.aggsplit != AGGSPLIT_SIMPLE ||
+          lacks_collation(node, call.args)) {
         return true;
       }
       if (takes_numerics_beyond(call.aggfnoid)) {
@@ -187,7 +231,7 @@ bool raises(Node* node, void* context) {
     }
     case T_WindowFunc: {
       const auto& call = *reinterpret_cast<const WindowFunc*>(node);
-      if (!is_safe_window_function(call.winfnoid)) {
+      if (!is_safe_window_function(call.winfnoid) || lacks_collation(node, call.args)) {
         return true;
       }
       if (takes_numerics_beyond(call.winfnoid)) {
@@ -199,20 +243,25 @@ bool raises(Node* node, void* context) {
       const auto& clause = *reinterpret_cast<const SortGroupClause*>(node);
       return operator_raises(clause.eqop) || operator_raises(clause.sortop);
     }
+    case T_ArrayExpr:
+      if (reinterpret_cast<const ArrayExpr*>(node)->multidims) {
+        return true;  // its elements may have other dimensions
+      }
+      break;
     case T_OpExpr:
     case T_FuncExpr:
     case T_DistinctExpr:
     case T_NullIfExpr:
-    case T_ScalarArrayOpExpr:
-      if (call_raises(node)) {
+    case T_ScalarArrayOpExpr: {
+      List* args = arguments_of(node);
+      if (call_raises(node, args)) {
         return true;
       }
       if (check_functions_in_node(node, takes_numerics_beyond, nullptr)) {
-        List* args = IsA(node, FuncExpr) ? reinterpret_cast<FuncExpr*>(node)->args
-                                         : reinterpret_cast<OpExpr*>(node)->args;
         numerics = list_concat(numerics, args);
       }
       break;
+    }
     case T_List:
     case T_TargetEntry:
     case T_RangeTblFunction:
@@ -225,7 +274,6 @@ bool raises(Node* node, void* context) {
     case T_CaseWhen:
     case T_CaseTestExpr:
     case T_CoalesceExpr:
-    case T_ArrayExpr:
     case T_GroupingFunc:
     case T_SubPlan:
       break;
@@ -277,53 +325,58 @@ bool node_itself_raises(const Plan* node) {
       return false;
     case T_MergeAppend: {
       const auto* append = reinterpret_cast<const MergeAppend*>(node);
-      return operators_raise(append->numCols, append->sortOperators);
+      return comparisons_raise(append->numCols, append->sortOperators, append->collations);
     }
     case T_Memoize: {
       const auto* memoize = reinterpret_cast<const Memoize*>(node);
-      return operators_raise(memoize->numKeys, memoize->hashOperators);
+      return comparisons_raise(memoize->numKeys, memoize->hashOperators, memoize->collations);
     }
     case T_Sort:
     case T_IncrementalSort: {
       const auto* sort = reinterpret_cast<const Sort*>(node);
-      return operators_raise(sort->numCols, sort->sortOperators);
+      return comparisons_raise(sort->numCols, sort->sortOperators, sort->collations);
     }
     case T_Group: {
       const auto* group = reinterpret_cast<const Group*>(node);
-      return operators_raise(group->numCols, group->grpOperators);
+      return comparisons_raise(group->numCols, group->grpOperators, group->grpCollations);
     }
     case T_Agg: {
       const auto* agg = reinterpret_cast<const Agg*>(node);
-      return agg->chain != NIL || operators_raise(agg->numCols, agg->grpOperators);
+      return agg->chain != NIL ||
+             comparisons_raise(agg->numCols, agg->grpOperators, agg->grpCollations);
     }
     case T_WindowAgg: {
       const auto* window = reinterpret_cast<const WindowAgg*>(node);
       return offset_raises(*window, window->startOffset) ||
              offset_raises(*window, window->endOffset) ||
-             operators_raise(window->partNumCols, window->partOperators) ||
-             operators_raise(window->ordNumCols, window->ordOperators);
+             comparisons_raise(window->partNumCols, window->partOperators,
+                               window->partCollations) ||
+             comparisons_raise(window->ordNumCols, window->ordOperators, window->ordCollations);
     }
     case T_Unique: {
       const auto* unique = reinterpret_cast<const Unique*>(node);
-      return operators_raise(unique->numCols, unique->uniqOperators);
+      return comparisons_raise(unique->numCols, unique->uniqOperators, unique->uniqCollations);
     }
     case T_SetOp: {
       const auto* operation = reinterpret_cast<const SetOp*>(node);
-      return operators_raise(operation->numCols, operation->dupOperators);
+      return comparisons_raise(operation->numCols, operation->dupOperators,
+                               operation->dupCollations);
     }
     case T_Limit: {
       const auto* limit = reinterpret_cast<const Limit*>(node);
-      return count_raises(limit->limitOffset) || count_raises(limit->limitCount);
+      return limit->limitOption != LIMIT_OPTION_COUNT || count_raises(limit->limitOffset) ||
+             count_raises(limit->limitCount);
     }
     default:
       return true;
   }
 }
 
-bool node_raises(const Statement& statement, const Plan* node) {
-  auto* expressions = reinterpret_cast<Node*>(expressions_of(node));
+bool node_raises(const Statement& statement, const Plan* node, List* expressions) {
   List* numerics = NIL;
-  if (call([&] { return node_itself_raises(node) || raises(expressions, &numerics); })) {
+  if (call([&] {
+        return node_itself_raises(node) || raises(reinterpret_cast<Node*>(expressions), &numerics);
+      })) {
     return true;
   }
   for (int i = 0; i < list_length(numerics); ++i) {
@@ -335,33 +388,78 @@ bool node_raises(const Statement& statement, const Plan* node) {
   return false;
 }
 
-/// A scalar subquery raises an error where it has a second row.
+/// Whether the rows of a subquery may raise an error that none of them does: a scalar one must not
+/// have two, and arrays in an array must have the same dimensions.
 bool rows_raise(const Statement& statement, const SubPlan& subquery) {
+  if (subquery.subLinkType == ARRAY_SUBLINK) {
+    return true;
+  }
   if (subquery.subLinkType != EXPR_SUBLINK && subquery.subLinkType != ROWCOMPARE_SUBLINK) {
     return false;
   }
-  const Plan* plan = plan_of(statement, subquery);
+  const Plan* plan = plan_of(statement, subquery.plan_id);
   const auto* agg = reinterpret_cast<const Agg*>(plan);
   return !IsA(plan, Agg) || agg->aggstrategy != AGG_PLAIN || agg->groupingSets != NIL;
 }
 
-}  // namespace
-
-bool plan_may_raise(const Statement& statement, const Plan* node) {
-  const NodesBehind behind = nodes_behind(statement, node);
-  return std::ranges::any_of(
-             behind.nodes,
-             [&statement](const Plan* each) { return node_raises(statement, each); }) ||
-         std::ranges::any_of(behind.subqueries, [&statement](const SubPlan* subquery) {
-           return rows_raise(statement, *subquery);
-         });
+/// Whether an expression may call a volatile function that contain_volatile_functions() does not
+/// see: that of an aggregate's state, or of a domain's condition. Runs in: call().
+bool calls_unseen(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  check_stack_depth();
+  const bool is_unseen =
+      (IsA(node, Aggref) &&
+       reinterpret_cast<const Aggref*>(node)->aggfnoid >= FirstNormalObjectId) ||
+      (IsA(node, WindowFunc) &&
+       reinterpret_cast<const WindowFunc*>(node)->winfnoid >= FirstNormalObjectId) ||
+      IsA(node, CoerceToDomain);
+  return is_unseen || expression_tree_walker(node, unprototyped(calls_unseen), context);
 }
 
-bool plan_is_volatile(const Statement& statement, const Plan* node) {
-  return std::ranges::any_of(nodes_behind(statement, node).nodes, [](const Plan* each) {
-    auto* expressions = reinterpret_cast<Node*>(expressions_of(each));
-    return call([expressions] { return contain_volatile_functions(expressions); });
+/// A sample without a seed of its own is another one the second time.
+bool node_is_volatile(const Plan* node, List* expressions) {
+  auto* all = reinterpret_cast<Node*>(expressions);
+  return IsA(node, ForeignScan) ||
+         (IsA(node, SampleScan) &&
+          reinterpret_cast<const SampleScan*>(node)->tablesample->repeatable == nullptr) ||
+         call([all] { return contain_volatile_functions(all) || calls_unseen(all, nullptr); });
+}
+
+}  // namespace
+
+PlanVerdict verdict_on(const Statement& statement, const Plan* node) {
+  call([] {
+    check_stack_depth();
+    CHECK_FOR_INTERRUPTS();
   });
+  node = as_planned(node);
+  PlanVerdicts& verdicts = *statement.verdicts;
+  if (const auto known = verdicts.given.find(node); known != verdicts.given.end()) {
+    return known->second;
+  }
+  if (!verdicts.init_plans.has_value()) {
+    verdicts.init_plans = init_plans_of(statement.planned);
+  }
+  List* expressions = expressions_of(node);
+  PlanVerdict verdict{node_is_volatile(node, expressions),
+                      node_raises(statement, node, expressions)};
+  const auto add = [&](const Plan* behind) {
+    const PlanVerdict of_it = verdict_on(statement, behind);
+    verdict.is_volatile = verdict.is_volatile || of_it.is_volatile;
+    verdict.may_raise = verdict.may_raise || of_it.may_raise;
+  };
+  for (const SubPlan* subquery : subqueries_read(expressions, *verdicts.init_plans)) {
+    verdict.may_raise = verdict.may_raise || rows_raise(statement, *subquery);
+    add(plan_of(statement, subquery->plan_id));
+  }
+  if (IsA(node, CteScan)) {
+    add(plan_of(statement, reinterpret_cast<const CteScan*>(node)->ctePlanId));
+  }
+  for_each_child(node, add);
+  verdicts.given.emplace(node, verdict);
+  return verdict;
 }
 
 }  // namespace sluice::pg

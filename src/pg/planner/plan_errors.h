@@ -2,23 +2,32 @@
 // executed at all.
 #pragma once
 
+#include <optional>
+#include <unordered_map>
+
 #include "pg/border/pg_include.h"
 #include "pg/planner/lowering.h"
-
-SLUICE_PG_HEADERS_BEGIN
-#include <nodes/plannodes.h>
-SLUICE_PG_HEADERS_END
+#include "pg/planner/plan_expressions.h"
 
 namespace sluice::pg {
 
-/// Whether executing `node` to its end may raise an error that depends on its rows. What is not
-/// known may.
-/// Errors: PgError.
-[[nodiscard]] bool plan_may_raise(const Statement& statement, const Plan* node);
+/// Of a node and all that PostgreSQL may execute for it: what is below, the CTEs and subqueries that
+/// these read, and what is below of them.
+struct PlanVerdict {
+  /// Executing it twice may differ from executing it once: it calls a volatile function, also one
+  /// that the planner took from the body of another, or what may call one unseen.
+  bool is_volatile = false;
+  /// Executing it to its end may raise an error that depends on its rows. What is not known may.
+  bool may_raise = false;
+};
 
-/// Whether executing `node` twice may differ from executing it once: it calls a volatile function,
-/// also one that the planner took from the body of another.
+/// Those given so far for a statement.
+struct PlanVerdicts {
+  std::unordered_map<const Plan*, PlanVerdict> given;
+  std::optional<InitPlans> init_plans;  // once they are needed
+};
+
 /// Errors: PgError.
-[[nodiscard]] bool plan_is_volatile(const Statement& statement, const Plan* node);
+[[nodiscard]] PlanVerdict verdict_on(const Statement& statement, const Plan* node);
 
 }  // namespace sluice::pg

@@ -100,44 +100,19 @@ bool reads_walker(Node* node, void* context) {
   return expression_tree_walker(node, unprototyped(reads_walker), context);
 }
 
-/// Adds the init plans that set one of the parameters, wherever in `node` they hang. Runs in:
-/// call().
-void add_init_plans(Reads& reads, const Plan* node) {
+/// Appends the init plans that hang anywhere in `node`. Runs in: call().
+List* add_init_plans(List* init_plans, const Plan* node) {
   check_stack_depth();
-  ListCell* cell;
-  foreach (cell, node->initPlan) {
-    auto* init_plan = static_cast<SubPlan*>(lfirst(cell));
-    if (list_intersection_int(init_plan->setParam, reads.params) != NIL) {
-      reads.subqueries = lappend(reads.subqueries, init_plan);
-    }
-  }
-  for_each_child(node, [&reads](const Plan* child) { add_init_plans(reads, child); });
-}
-
-/// The subqueries that `expressions` read. Runs in: call().
-List* subqueries_read(const PlannedStmt* planned, List* expressions) {
-  Reads reads{NIL, NIL};
-  (void)reads_walker(reinterpret_cast<Node*>(expressions), &reads);
-  if (reads.params != NIL) {
-    add_init_plans(reads, planned->planTree);
-    ListCell* cell;
-    foreach (cell, planned->subplans) {
-      if (lfirst(cell) != nullptr) {
-        add_init_plans(reads, static_cast<const Plan*>(lfirst(cell)));
-      }
-    }
-  }
-  return reads.subqueries;
-}
-
-const Plan* subplan_of(const Statement& statement, int plan_id) {
-  return static_cast<const Plan*>(list_nth(statement.planned->subplans, plan_id - 1));
+  init_plans = list_concat(init_plans, node->initPlan);
+  for_each_child(
+      node, [&init_plans](const Plan* child) { init_plans = add_init_plans(init_plans, child); });
+  return init_plans;
 }
 
 }  // namespace
 
-const Plan* plan_of(const Statement& statement, const SubPlan& subquery) {
-  return as_planned(subplan_of(statement, subquery.plan_id));
+const Plan* plan_of(const Statement& statement, int plan_id) {
+  return as_planned(static_cast<const Plan*>(list_nth(statement.planned->subplans, plan_id - 1)));
 }
 
 const Plan* as_planned(const Plan* node) {
@@ -153,30 +128,46 @@ List* expressions_of(const Plan* node) {
   });
 }
 
-NodesBehind nodes_behind(const Statement& statement, const Plan* node) {
-  NodesBehind behind;
-  const auto add = [&behind](const Plan* plan) {
-    plan = as_planned(plan);
-    if (std::ranges::find(behind.nodes, plan) == behind.nodes.end()) {
-      behind.nodes.push_back(plan);
+InitPlans init_plans_of(const PlannedStmt* planned) {
+  List* all = call([planned] {
+    List* found = add_init_plans(NIL, planned->planTree);
+    ListCell* cell;
+    foreach (cell, planned->subplans) {
+      if (lfirst(cell) != nullptr) {
+        found = add_init_plans(found, static_cast<const Plan*>(lfirst(cell)));
+      }
     }
-  };
-  add(node);
-  for (std::size_t i = 0; i < behind.nodes.size(); ++i) {
-    const Plan* at = behind.nodes[i];
-    List* expressions = expressions_of(at);
-    List* subqueries = call([&] { return subqueries_read(statement.planned, expressions); });
-    for (int j = 0; j < list_length(subqueries); ++j) {
-      const auto* subquery = static_cast<const SubPlan*>(list_nth(subqueries, j));
-      behind.subqueries.push_back(subquery);
-      add(subplan_of(statement, subquery->plan_id));
+    return found;
+  });
+  InitPlans by_param;
+  for (int i = 0; i < list_length(all); ++i) {
+    const auto* init_plan = static_cast<const SubPlan*>(list_nth(all, i));
+    for (int j = 0; j < list_length(init_plan->setParam); ++j) {
+      const auto param = static_cast<std::size_t>(list_nth_int(init_plan->setParam, j));
+      by_param.resize(std::max(by_param.size(), param + 1));
+      by_param[param] = init_plan;
     }
-    if (IsA(at, CteScan)) {
-      add(subplan_of(statement, reinterpret_cast<const CteScan*>(at)->ctePlanId));
-    }
-    for_each_child(at, add);
   }
-  return behind;
+  return by_param;
+}
+
+std::vector<const SubPlan*> subqueries_read(List* expressions, const InitPlans& init_plans) {
+  const Reads reads = call([expressions] {
+    Reads found{NIL, NIL};
+    (void)reads_walker(reinterpret_cast<Node*>(expressions), &found);
+    return found;
+  });
+  std::vector<const SubPlan*> subqueries;
+  for (int i = 0; i < list_length(reads.subqueries); ++i) {
+    subqueries.push_back(static_cast<const SubPlan*>(list_nth(reads.subqueries, i)));
+  }
+  for (int i = 0; i < list_length(reads.params); ++i) {
+    const auto param = static_cast<std::size_t>(list_nth_int(reads.params, i));
+    if (param < init_plans.size() && init_plans[param] != nullptr) {
+      subqueries.push_back(init_plans[param]);
+    }
+  }
+  return subqueries;
 }
 
 }  // namespace sluice::pg

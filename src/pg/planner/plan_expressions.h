@@ -8,6 +8,7 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <nodes/plannodes.h>
+#include <nodes/primnodes.h>
 SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
@@ -15,23 +16,22 @@ namespace sluice::pg {
 /// `node`, or the fallback where it is a Custom Scan of ours: the same as PostgreSQL planned it.
 [[nodiscard]] const Plan* as_planned(const Plan* node);
 
-/// The plan of a subquery, as planned.
-[[nodiscard]] const Plan* plan_of(const Statement& statement, const SubPlan& subquery);
+/// The plan of a subquery or CTE, as planned.
+[[nodiscard]] const Plan* plan_of(const Statement& statement, int plan_id);
 
 /// What `node` itself evaluates: a fresh List of expressions, Lists of them, and NULLs. Shape: what
 /// its children evaluate is left out.
 /// Errors: PgError.
 [[nodiscard]] List* expressions_of(const Plan* node);
 
-/// Shape: all as planned.
-struct NodesBehind {
-  std::vector<const Plan*> nodes;
-  std::vector<const SubPlan*> subqueries;  // of expressions, and init plans
-};
-
-/// `node` and all that PostgreSQL may execute for it: what is below, the CTEs and subqueries that
-/// these read, and what is below of them.
+/// The init plans of a statement, by the number of each parameter that they set; null for others.
+using InitPlans = std::vector<const SubPlan*>;
 /// Errors: PgError.
-[[nodiscard]] NodesBehind nodes_behind(const Statement& statement, const Plan* node);
+[[nodiscard]] InitPlans init_plans_of(const PlannedStmt* planned);
+
+/// The subqueries that expressions read: those in them, and the init plans of their parameters.
+/// Errors: PgError.
+[[nodiscard]] std::vector<const SubPlan*> subqueries_read(List* expressions,
+                                                          const InitPlans& init_plans);
 
 }  // namespace sluice::pg

@@ -5,6 +5,7 @@
 #include "pg/planner/node_walk.h"
 
 SLUICE_PG_HEADERS_BEGIN
+#include <access/transam.h>
 #include <catalog/pg_type.h>
 #include <optimizer/optimizer.h>
 #include <utils/fmgroids.h>
@@ -85,7 +86,8 @@ bool is_plain_scalar(Oid type) {
 
 /// A function that is leakproof raises nothing that tells its arguments; on these types, nothing.
 bool is_safe_on_scalars(Oid function) {
-  if (!get_func_leakproof(function) || function == F_STARTS_WITH) {
+  if (function >= FirstNormalObjectId || !get_func_leakproof(function) ||
+      function == F_STARTS_WITH || function == F_MD5_TEXT || function == F_MD5_BYTEA) {
     return false;
   }
   Oid* types = nullptr;

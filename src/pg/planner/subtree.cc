@@ -7,6 +7,7 @@
 #include "pg/planner/leaves.h"
 #include "pg/planner/lower_plan.h"
 #include "pg/planner/plan_children.h"
+#include "pg/planner/plan_errors.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <nodes/makefuncs.h>
@@ -245,7 +246,8 @@ void renumber(Plan* node, int* next) {
 
 ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
                               const RunLimits& limits) {
-  Statement statement{planned, nullptr, first};
+  PlanVerdicts verdicts;
+  Statement statement{planned, nullptr, first, &verdicts};
   statement.init_plan_params =
       add_init_plan_params(nullptr, reinterpret_cast<Node*>(planned->planTree));
   for (int i = 0; i < list_length(planned->subplans); ++i) {
