@@ -25,7 +25,8 @@ struct NumericDigits {
 };
 
 /// Of a numeric `expr` of a node's targetlist, followed down to tables through subqueries and CTEs.
-/// Known digits mean that the value, and all that it is computed from, is far from numeric's limits.
+/// Known digits mean that the value, and all that it is computed from, is far from numeric's
+/// limits.
 /// Errors: PgError.
 [[nodiscard]] NumericDigits numeric_digits_of(const Statement& statement, const Plan* node,
                                               Node* expr);

@@ -11,8 +11,8 @@
 
 namespace sluice::pg {
 
-/// Of a node and all that PostgreSQL may execute for it: what is below, the CTEs and subqueries that
-/// these read, and what is below of them.
+/// Of a node and all that PostgreSQL may execute for it: what is below, the CTEs and subqueries
+/// that these read, and what is below of them.
 struct PlanVerdict {
   /// Executing it twice may differ from executing it once: it calls a volatile function, also one
   /// that the planner took from the body of another, or what may call one unseen.
