@@ -18,7 +18,7 @@ struct Cursor {
   std::uint32_t alignment = 1;
   std::uint32_t skip_bytes = 0;
 
-  [[nodiscard]] const std::uint8_t* locate(std::uint32_t row) const noexcept {
+  [[nodiscard]] const std::uint8_t* locate(std::size_t row) const noexcept {
     return align_up(at[row], alignment) + skip_bytes;
   }
   /// Whether locate() is at[row] itself.
@@ -28,7 +28,7 @@ struct Cursor {
 /// A Cursor that is_exact(): what most loops have, to be compiled for.
 struct ExactCursor {
   const std::uint8_t* const* at;
-  [[nodiscard]] const std::uint8_t* locate(std::uint32_t row) const noexcept { return at[row]; }
+  [[nodiscard]] const std::uint8_t* locate(std::size_t row) const noexcept { return at[row]; }
 };
 
 /// Moves cursors over the attributes of one group.

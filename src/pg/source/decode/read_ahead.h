@@ -24,7 +24,7 @@ class ReadAhead {
    public:
     /// Shape: `round` counts the loop's rounds. Inlined: GCC takes a function that only prefetches
     /// for one without effects, and leaves its calls out.
-    [[gnu::always_inline]] void ask(std::uint32_t round) const noexcept {
+    [[gnu::always_inline]] void ask(std::size_t round) const noexcept {
       const std::size_t line = first_ + round;
       if (line < end_) {
         __builtin_prefetch((*pages_)[line / kPageLines] + line % kPageLines * kLineBytes);

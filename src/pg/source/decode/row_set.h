@@ -17,13 +17,13 @@ struct RowSet {
 struct DenseRows {
   std::uint32_t first;
   std::uint32_t count;
-  [[nodiscard]] std::uint32_t operator[](std::uint32_t i) const noexcept { return first + i; }
+  [[nodiscard]] std::size_t operator[](std::size_t i) const noexcept { return first + i; }
 };
 
 struct SelectedRows {
   const vector::RowIndex* rows;
   std::uint32_t count;
-  [[nodiscard]] std::uint32_t operator[](std::uint32_t i) const noexcept { return rows[i]; }
+  [[nodiscard]] std::size_t operator[](std::size_t i) const noexcept { return rows[i]; }
 };
 
 /// Calls `loop` with the rows in the form that it can be compiled for. Inlined, so that what the
