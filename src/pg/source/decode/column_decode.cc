@@ -1,5 +1,6 @@
 #include "pg/source/decode/column_decode.h"
 
+#include <algorithm>
 #include <concepts>
 #include <cstring>
 #include <type_traits>
@@ -81,6 +82,9 @@ ColumnDecoder::ColumnDecoder(const ColumnTarget& target, const AttributeLayout& 
   check_target(target, attribute);
   if (target.precision > 0) {
     numeric_.emplace(target.precision, target.scale);
+    if (NumericVector::is_supported()) {
+      numeric_vector_.emplace(*numeric_);
+    }
   }
   buffers_ = std::make_unique<Buffers>();  // zeroed: values of rows never decoded are readable
   load_missing();
@@ -165,6 +169,45 @@ template <typename T, typename Rows, typename Places, typename Present>
     const std::uint32_t row = rows[i];
     ahead.ask(i);
     out[row] = present(row, cursor.locate(row), ends[row]);
+  }
+}
+
+/// The same for numerics: they are located row by row, and a block of them is decoded together.
+template <typename T, typename Rows, typename Places, typename Present>
+[[gnu::noinline]] void ColumnDecoder::decode_blocks(Rows rows, Places cursor,
+                                                    const std::uint8_t** out, Present present) {
+  T* to = values<T>();
+  const std::uint8_t* const* ends = group_->ends();
+  const ReadAhead::Lines ahead = group_->ahead().lines(rows.count);
+  std::uint32_t unusual_count = 0;
+  NumericBlock block;
+  for (std::size_t first = 0; first < rows.count; first += NumericBlock::kRows) {
+    const std::size_t count = std::min<std::size_t>(NumericBlock::kRows, rows.count - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t row = rows[first + i];
+      ahead.ask(first + i);
+      const std::uint8_t* at = cursor.locate(row);
+      out[row] = at + short_size_bytes(block.set(i, at, ends[row]));
+    }
+    const bool are_usual = numeric_vector_->decode(block, static_cast<std::uint32_t>(count));
+    if constexpr (std::same_as<Rows, DenseRows> && std::same_as<T, std::int64_t>) {
+      std::memcpy(to + rows[first], block.words.data(), count * sizeof(T));
+    } else {
+      for (std::size_t i = 0; i < count; ++i) {
+        to[rows[first + i]] = static_cast<std::int64_t>(block.words[i]);
+      }
+    }
+    for (std::size_t i = are_usual ? count : 0; i < count; ++i) {
+      if (!block.is_usual(i)) {
+        const std::size_t row = rows[first + i];
+        const std::uint8_t* at = out[row] - short_size_bytes(block.headers[i]);
+        out[row] = present(static_cast<std::uint32_t>(row), at, ends[row]);
+        ++unusual_count;
+      }
+    }
+  }
+  if (unusual_count > rows.count / 2) {
+    calls_one_by_one_ = kCallsOneByOne;
   }
 }
 
@@ -271,20 +314,31 @@ template <typename T, bool kCut>
 void ColumnDecoder::decode_numeric(const Cursor& cursor, const RowSet& rows,
                                    const std::uint8_t** out) {
   T* to = values<T>();
-  decode_values<T>(
-      cursor, rows, out,
-      [this, to](std::uint32_t row, const std::uint8_t* at, const std::uint8_t* tuple_end) {
-        if (at < tuple_end) [[likely]] {
-          const std::uint8_t header = *at;
-          const std::uint8_t* next = at + short_size_bytes(header);
-          std::int64_t value;
-          if (next <= tuple_end && numeric_->decode_short<kCut>(header, next, value)) [[likely]] {
-            to[row] = value;
-            return next;
-          }
-        }
-        return decode_unusual<T>(row, at, tuple_end);
-      });
+  const auto present = [this, to](std::uint32_t row, const std::uint8_t* at,
+                                  const std::uint8_t* tuple_end) {
+    if (at < tuple_end) [[likely]] {
+      const std::uint8_t header = *at;
+      const std::uint8_t* next = at + short_size_bytes(header);
+      std::int64_t value;
+      if (next <= tuple_end && numeric_->decode_short<kCut>(header, next, value)) [[likely]] {
+        to[row] = value;
+        return next;
+      }
+    }
+    return decode_unusual<T>(row, at, tuple_end);
+  };
+  if (sparse_ || !numeric_vector_ || calls_one_by_one_ > 0) {
+    calls_one_by_one_ -= calls_one_by_one_ > 0 ? 1 : 0;
+    decode_values<T>(cursor, rows, out, present);
+    return;
+  }
+  with_rows(rows, [&](auto set) {
+    if (cursor.is_exact()) {
+      decode_blocks<T>(set, ExactCursor{cursor.at}, out, present);
+    } else {
+      decode_blocks<T>(set, cursor, out, present);
+    }
+  });
 }
 
 void ColumnDecoder::decode_string(const Cursor& cursor, const RowSet& rows,

@@ -12,6 +12,7 @@
 #include "pg/source/decode/attribute_layout.h"
 #include "pg/source/decode/attribute_walk.h"
 #include "pg/source/decode/numeric_decode.h"
+#include "pg/source/decode/numeric_vector.h"
 #include "pg/source/decode/row_set.h"
 #include "pg/source/decode/tuple_group.h"
 #include "vector/batch.h"
@@ -48,6 +49,7 @@ class ColumnDecoder {
   [[nodiscard]] vector::ColumnView view() const noexcept;
 
  private:
+  static constexpr std::uint32_t kCallsOneByOne = 15;
   static constexpr std::size_t kValidityWords = vector::kBatchRowsMax / 64;
   struct Buffers {
     alignas(16) std::array<std::uint64_t, kValidityWords> validity;
@@ -62,6 +64,8 @@ class ColumnDecoder {
   void decode_full(Rows rows, Places cursor, const std::uint8_t** out, Present present);
   template <typename T, typename Rows, typename Present>
   void decode_sparse(Rows rows, Cursor cursor, const std::uint8_t** out, Present present);
+  template <typename T, typename Rows, typename Places, typename Present>
+  void decode_blocks(Rows rows, Places cursor, const std::uint8_t** out, Present present);
   template <typename T, typename Present>
   void decode_values(const Cursor& cursor, const RowSet& rows, const std::uint8_t** out,
                      Present present);
@@ -90,6 +94,8 @@ class ColumnDecoder {
   bool any_nan_ = false;
   bool missing_is_nan_ = false;
   std::optional<NumericDecoder> numeric_;
+  std::optional<NumericVector> numeric_vector_;  // where the processor has the instructions
+  std::uint32_t calls_one_by_one_ = 0;           // of decode(), after one of unusual values
   std::unique_ptr<Buffers> buffers_;
   alignas(16) std::array<std::uint8_t, 16> missing_{};  // the value of rows older than the column
 };

@@ -98,6 +98,16 @@ void numeric_15_2_column(benchmark::State& state) {
   decode(state, varlena(PhysicalType::kInt64, 15, 2),
          [](Random& random) { return decimal_value(random, 2, 7); });
 }
+/// Values of four stored digits, which are decoded one by one.
+void long_numeric_15_2_column(benchmark::State& state) {
+  decode(state, varlena(PhysicalType::kInt64, 15, 2),
+         [](Random& random) { return decimal_value(random, 2, 15); });
+}
+/// One in eight has four stored digits.
+void mixed_numeric_15_2_column(benchmark::State& state) {
+  decode(state, varlena(PhysicalType::kInt64, 15, 2),
+         [](Random& random) { return decimal_value(random, 2, random() % 8 == 0 ? 13 : 7); });
+}
 void numeric_38_10_column(benchmark::State& state) {
   decode(state, varlena(PhysicalType::kInt128, 38, 10),
          [](Random& random) { return decimal_value(random, 10, 25); });
@@ -122,6 +132,8 @@ BENCHMARK(int8_or_timestamp_column);
 BENCHMARK(float8_column);
 BENCHMARK(int4_half_null_column);
 BENCHMARK(numeric_15_2_column);
+BENCHMARK(mixed_numeric_15_2_column);
+BENCHMARK(long_numeric_15_2_column);
 BENCHMARK(numeric_38_10_column);
 BENCHMARK(text_1_column);
 BENCHMARK(text_25_column);

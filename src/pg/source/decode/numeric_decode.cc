@@ -39,8 +39,6 @@ NumericDecoder::NumericDecoder(std::uint8_t precision, std::uint8_t scale) noexc
 }
 
 void NumericDecoder::fill_weight(int weight, Weight& entry) const noexcept {
-  constexpr std::uint64_t kHeaderOfNoDigits = std::uint64_t{2} * 3 + 1;
-  constexpr std::uint64_t kHeaderStep = std::uint64_t{2} * 2;
   const int fraction_bits = cuts_digit() ? kFractionBits : 0;
   constexpr UInt128 kFactorMax = static_cast<UInt128>(INT64_MAX) / kNumericBase;
   int digits = 0;
@@ -67,7 +65,8 @@ void NumericDecoder::fill_weight(int weight, Weight& entry) const noexcept {
     }
     entry.factor[static_cast<std::size_t>(digits)] = static_cast<std::uint64_t>(factor);
   }
-  entry.header_max = kHeaderOfNoDigits + kHeaderStep * static_cast<std::uint64_t>(digits);
+  entry.header_max =
+      kHeaderOfNoDigits + std::uint64_t{kHeaderStep} * static_cast<std::uint64_t>(digits);
 }
 
 NumericResult NumericDecoder::decode(std::span<const std::uint8_t> payload) const noexcept {

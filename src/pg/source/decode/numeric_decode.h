@@ -33,8 +33,19 @@ class NumericDecoder {
   /// Any stored numeric. Shape: `payload` is the varlena without its length header.
   [[nodiscard]] NumericResult decode(std::span<const std::uint8_t> payload) const noexcept;
 
+  /// The stored digits after the point, and how many decimal digits of the last of them lie beyond
+  /// the scale.
+  [[nodiscard]] int fraction_groups() const noexcept { return fraction_groups_; }
+  [[nodiscard]] int cut_digits() const noexcept { return cut_digits_; }
   /// Whether the scale cuts a stored digit in two: the two compilations of decode_short().
   [[nodiscard]] bool cuts_digit() const noexcept { return cut_digits_ != 0; }
+  /// The largest value of less than 64 bits.
+  [[nodiscard]] std::uint64_t short_max() const noexcept { return short_max_; }
+
+  /// The varlena's header byte of a short numeric; two more bytes a digit are 4 in it.
+  static constexpr unsigned kHeaderOfNoDigits = 2 * 3 + 1;     // 1 + 2 bytes
+  static constexpr unsigned kHeaderOfThreeDigits = 2 * 9 + 1;  // 1 + 2 + 6 bytes
+  static constexpr unsigned kHeaderStep = 2 * 2;
 
   /// The common case: a varlena with a 1-byte header, a short numeric of at most three stored
   /// digits, and a value of less than 64 bits. False means that decode() must look at it; nothing
@@ -44,14 +55,13 @@ class NumericDecoder {
   template <bool kCut>
   [[nodiscard]] bool decode_short(std::uint8_t header, const std::uint8_t* value_end,
                                   std::int64_t& value) const noexcept {
-    constexpr unsigned kNoDigits = 2 * 3 + 1;     // header byte of 1 + 2 bytes
-    constexpr unsigned kThreeDigits = 2 * 9 + 1;  // header byte of 1 + 2 + 6 bytes
-    // Two more bytes a digit are 4 in the header; what lies between turns into a large number.
-    if (std::rotr(header - kNoDigits, 2) > (kThreeDigits - kNoDigits) / 4) [[unlikely]] {
+    // What lies between the steps turns into a large number.
+    if (std::rotr(header - kHeaderOfNoDigits, 2) >
+        (kHeaderOfThreeDigits - kHeaderOfNoDigits) / kHeaderStep) [[unlikely]] {
       return false;
     }
     const std::uint64_t word =
-        load_bytes<std::uint64_t>(value_end - 8) >> (4 * (kThreeDigits - header));
+        load_bytes<std::uint64_t>(value_end - 8) >> (4 * (kHeaderOfThreeDigits - header));
     if ((word & kNumericFlagsMask) != kNumericShort) [[unlikely]] {
       return false;
     }
