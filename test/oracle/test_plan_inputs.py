@@ -243,6 +243,8 @@ VOLATILE = [
     "select count(*), max(x.c) from (select k, {2}(k) c from s group by k order by k limit 99 offset 1) x",
     "select count(*), max(x.c) from (select k, {2}(k) over (order by k) c from s) x",
     "select count(*), max(x.c) from (select k::{3} c from s order by k limit 99 offset 1) x",
+    "select count(*), max(x.a) from json_to_recordset('[{{\"a\":1}}]') as x(a {3})",
+    "select count(*), max(x.k) from xmltable('/r/x' passing '<r><x k=\"3\"/></r>' columns k {3} path '@k') x",
     "select count(*), max(x.c) from (select k, (select max(k) from s tablesample system (100) {4}) c from t offset 1) x",
 ]
 
@@ -264,6 +266,20 @@ def test_volatile_functions_stay_outside(inputs, query):
     harmless = query.format("g", "given", "max", "int", "repeatable (1)")
     lines = inputs.plan(harmless, 2)
     assert any("Plan Input" in line for line in lines), "\n".join(lines)
+
+
+def test_numerics_of_a_cte_that_is_a_run_itself_have_the_digits_of_all_branches(inputs):
+    """The first branch declares what the second does not keep to."""
+    inputs.execute("drop table if exists exact, loose; create table exact (k int, x numeric(5,2)); "
+                   "create table loose (k int, x numeric); insert into exact select g, g from generate_series(1, 900) g; "
+                   "insert into loose select g, g + 0.123 from generate_series(901, 1800) g; analyze exact, loose")
+    query = ("with c as materialized (select t.id, u.m from t join (select k, max(x) m from (select k, x from exact "
+             "union all select k, x from loose) z group by k limit 100000) u on t.id = u.k), "
+             "d as materialized (select c.id, c.m, s.label from c left join s on s.k = c.id) select * from d")
+    assert assert_same_rows(inputs, query)[0] == "rows"
+    lines = "\n".join(inputs.plan(query, 0, "analyze, costs off, timing off"))
+    assert "Plan Input 1: CTE Scan" in lines and "Abandoned" not in lines, lines
+    inputs.execute("drop table exact, loose")
 
 
 def test_not_in_with_nulls_does_not_execute_a_node_twice(inputs):

@@ -5,6 +5,7 @@
 #include "pg/border/call.h"
 #include "pg/planner/node_walk.h"
 #include "pg/planner/plan_children.h"
+#include "pg/planner/plan_expressions.h"
 #include "pg/port/types.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -53,7 +54,11 @@ Target target_of(const Plan* node, const Var* var) {
     default:
       break;
   }
-  return below == nullptr ? Target{} : Target{below, entry_expr(below->targetlist, var->varattno)};
+  if (below == nullptr) {
+    return {};
+  }
+  below = as_planned(below);
+  return {below, entry_expr(below->targetlist, var->varattno)};
 }
 
 struct Resolving {
@@ -100,13 +105,9 @@ Node* base_mutator(Node* node, void* context) {
 Target scanned_by(const Statement& statement, const Plan* node, const Var* var) {
   const Plan* below = nullptr;
   if (IsA(node, SubqueryScan)) {
-    below = reinterpret_cast<const SubqueryScan*>(node)->subplan;
+    below = as_planned(reinterpret_cast<const SubqueryScan*>(node)->subplan);
   } else if (IsA(node, CteScan)) {
-    below = static_cast<const Plan*>(list_nth(
-        statement.planned->subplans, reinterpret_cast<const CteScan*>(node)->ctePlanId - 1));
-  } else if (IsA(node, CustomScan) && var->varno == INDEX_VAR) {
-    return {node, entry_expr(reinterpret_cast<const CustomScan*>(node)->custom_scan_tlist,
-                             var->varattno)};
+    below = plan_of(statement, reinterpret_cast<const CteScan*>(node)->ctePlanId);
   }
   return below == nullptr ? Target{} : Target{below, entry_expr(below->targetlist, var->varattno)};
 }

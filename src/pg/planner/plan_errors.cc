@@ -108,23 +108,6 @@ bool comparisons_raise(int count, const Oid* operators, const Oid* collations) {
   return false;
 }
 
-/// Whether a call of `node` gets text of which it does not know the collation: columns of two
-/// collations leave it open.
-bool lacks_collation(Node* node, List* args) {
-  const bool open = !OidIsValid(exprInputCollation(node));
-  ListCell* cell;
-  foreach (cell, args) {
-    auto* arg = static_cast<Node*>(lfirst(cell));
-    if (IsA(arg, TargetEntry)) {
-      arg = reinterpret_cast<Node*>(reinterpret_cast<const TargetEntry*>(arg)->expr);
-    }
-    if (type_is_collatable(exprType(arg)) && (open || !OidIsValid(exprCollation(arg)))) {
-      return true;
-    }
-  }
-  return false;
-}
-
 /// LIKE raises an error for a pattern that ends within an escape, and in some collations.
 bool is_safe_like(const OpExpr& like) {
   switch (like.opfuncid) {
@@ -181,8 +164,8 @@ bool is_safe_division(const OpExpr& division) {
 }
 
 /// Whether what `node` itself calls may raise, numerics being bounded.
-bool call_raises(Node* node, List* args) {
-  if (lacks_collation(node, args)) {
+bool call_raises(Node* node) {
+  if (lacks_collation(node)) {
     return true;
   }
   if (!check_functions_in_node(node, is_unsafe_call, nullptr) || is_safe_call(node)) {
@@ -190,18 +173,6 @@ bool call_raises(Node* node, List* args) {
   }
   const auto& op = *reinterpret_cast<const OpExpr*>(node);
   return !IsA(node, OpExpr) || (!is_safe_like(op) && !is_safe_division(op));
-}
-
-/// Of a call with a list of them.
-List* arguments_of(Node* node) {
-  switch (nodeTag(node)) {
-    case T_FuncExpr:
-      return reinterpret_cast<const FuncExpr*>(node)->args;
-    case T_ScalarArrayOpExpr:
-      return reinterpret_cast<const ScalarArrayOpExpr*>(node)->args;
-    default:  // DistinctExpr and NullIfExpr are OpExprs
-      return reinterpret_cast<const OpExpr*>(node)->args;
-  }
 }
 
 /// Whether an expression may raise; subqueries are looked at elsewhere. Shape: `context` is a List*
@@ -221,7 +192,7 @@ bool raises(Node* node, void* context) {
     case T_Aggref: {
       const auto& call = *reinterpret_cast<const Aggref*>(node);
       if (!is_safe_aggregate(call.aggfnoid) || call.aggsplit != AGGSPLIT_SIMPLE ||
-          lacks_collation(node, call.args)) {
+          lacks_collation(node)) {
         return true;
       }
       if (takes_numerics_beyond(call.aggfnoid)) {
@@ -231,7 +202,7 @@ bool raises(Node* node, void* context) {
     }
     case T_WindowFunc: {
       const auto& call = *reinterpret_cast<const WindowFunc*>(node);
-      if (!is_safe_window_function(call.winfnoid) || lacks_collation(node, call.args)) {
+      if (!is_safe_window_function(call.winfnoid) || lacks_collation(node)) {
         return true;
       }
       if (takes_numerics_beyond(call.winfnoid)) {
@@ -253,12 +224,11 @@ bool raises(Node* node, void* context) {
     case T_DistinctExpr:
     case T_NullIfExpr:
     case T_ScalarArrayOpExpr: {
-      List* args = arguments_of(node);
-      if (call_raises(node, args)) {
+      if (call_raises(node)) {
         return true;
       }
       if (check_functions_in_node(node, takes_numerics_beyond, nullptr)) {
-        numerics = list_concat(numerics, args);
+        numerics = list_concat(numerics, arguments_of(node));
       }
       break;
     }
@@ -402,20 +372,49 @@ bool rows_raise(const Statement& statement, const SubPlan& subquery) {
   return !IsA(plan, Agg) || agg->aggstrategy != AGG_PLAIN || agg->groupingSets != NIL;
 }
 
-/// Whether an expression may call a volatile function that contain_volatile_functions() does not
-/// see: that of an aggregate's state, or of a domain's condition. Runs in: call().
-bool calls_unseen(Node* node, void* context) {
+bool is_own_type(Oid type) { return type >= FirstNormalObjectId; }
+
+bool has_own_type(List* types) {
+  ListCell* cell;
+  foreach (cell, types) {
+    if (is_own_type(lfirst_oid(cell))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Whether a node of an expression may call a volatile function that contain_volatile_functions()
+/// does not see: that of an aggregate's state, or of a domain's condition, to which also come the
+/// values that functions make of text.
+bool calls_unseen(Node* node) {
+  switch (nodeTag(node)) {
+    case T_Aggref:
+      return reinterpret_cast<const Aggref*>(node)->aggfnoid >= FirstNormalObjectId;
+    case T_WindowFunc:
+      return reinterpret_cast<const WindowFunc*>(node)->winfnoid >= FirstNormalObjectId;
+    case T_CoerceToDomain:
+      return true;
+    case T_FuncExpr:
+    case T_CoerceViaIO:
+      return is_own_type(exprType(node)) && type_is_rowtype(exprType(node));
+    case T_RangeTblFunction:
+      return has_own_type(reinterpret_cast<const RangeTblFunction*>(node)->funccoltypes);
+    case T_TableFunc:
+      return has_own_type(reinterpret_cast<const TableFunc*>(node)->coltypes);
+    default:
+      return false;
+  }
+}
+
+/// The same of an expression. Runs in: call().
+bool calls_unseen_walker(Node* node, void* context) {
   if (node == nullptr) {
     return false;
   }
   check_stack_depth();
-  const bool is_unseen =
-      (IsA(node, Aggref) &&
-       reinterpret_cast<const Aggref*>(node)->aggfnoid >= FirstNormalObjectId) ||
-      (IsA(node, WindowFunc) &&
-       reinterpret_cast<const WindowFunc*>(node)->winfnoid >= FirstNormalObjectId) ||
-      IsA(node, CoerceToDomain);
-  return is_unseen || expression_tree_walker(node, unprototyped(calls_unseen), context);
+  return calls_unseen(node) ||
+         expression_tree_walker(node, unprototyped(calls_unseen_walker), context);
 }
 
 /// A sample without a seed of its own is another one the second time.
@@ -424,7 +423,9 @@ bool node_is_volatile(const Plan* node, List* expressions) {
   return IsA(node, ForeignScan) ||
          (IsA(node, SampleScan) &&
           reinterpret_cast<const SampleScan*>(node)->tablesample->repeatable == nullptr) ||
-         call([all] { return contain_volatile_functions(all) || calls_unseen(all, nullptr); });
+         call([all] {
+           return contain_volatile_functions(all) || calls_unseen_walker(all, nullptr);
+         });
 }
 
 }  // namespace

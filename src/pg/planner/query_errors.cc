@@ -121,7 +121,7 @@ bool may_raise_walker(Node* node, void* context) {
              subquery_may_raise({sub, &search.level}, search.exempt);
     }
     case T_Aggref:
-      if (!is_plain_aggregate(*reinterpret_cast<const Aggref*>(node))) {
+      if (!is_plain_aggregate(*reinterpret_cast<const Aggref*>(node)) || lacks_collation(node)) {
         return true;
       }
       break;
@@ -139,7 +139,11 @@ bool may_raise_walker(Node* node, void* context) {
     case T_CaseWhen:
     case T_CaseTestExpr:
     case T_CoalesceExpr:
+      break;
     case T_ArrayExpr:
+      if (reinterpret_cast<const ArrayExpr*>(node)->multidims) {
+        return true;  // its elements may have other dimensions
+      }
       break;
     case T_OpExpr:
     case T_FuncExpr:
@@ -148,7 +152,8 @@ bool may_raise_walker(Node* node, void* context) {
       if (is_folded(node)) {
         return is_boundless(exprType(node), exprTypmod(node));
       }
-      if (check_functions_in_node(node, function_may_raise, nullptr) && !is_safe_call(node)) {
+      if ((check_functions_in_node(node, function_may_raise, nullptr) && !is_safe_call(node)) ||
+          lacks_collation(node)) {
         return true;
       }
       break;

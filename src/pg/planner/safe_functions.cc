@@ -127,6 +127,36 @@ bool is_safe_call(const Node* node) {
          reinterpret_cast<const FuncExpr*>(node)->location == kSafeCallLocation;
 }
 
+List* arguments_of(Node* node) {
+  switch (nodeTag(node)) {
+    case T_Aggref:
+      return reinterpret_cast<const Aggref*>(node)->args;
+    case T_WindowFunc:
+      return reinterpret_cast<const WindowFunc*>(node)->args;
+    case T_FuncExpr:
+      return reinterpret_cast<const FuncExpr*>(node)->args;
+    case T_ScalarArrayOpExpr:
+      return reinterpret_cast<const ScalarArrayOpExpr*>(node)->args;
+    default:  // DistinctExpr and NullIfExpr are OpExprs
+      return reinterpret_cast<const OpExpr*>(node)->args;
+  }
+}
+
+bool lacks_collation(Node* node) {
+  const bool open = !OidIsValid(exprInputCollation(node));
+  ListCell* cell;
+  foreach (cell, arguments_of(node)) {
+    auto* arg = static_cast<Node*>(lfirst(cell));
+    if (IsA(arg, TargetEntry)) {
+      arg = reinterpret_cast<Node*>(reinterpret_cast<const TargetEntry*>(arg)->expr);
+    }
+    if (type_is_collatable(exprType(arg)) && (open || !OidIsValid(exprCollation(arg)))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool is_plain_sum(Oid function) {
   switch (function) {
     case F_SUM_INT2:

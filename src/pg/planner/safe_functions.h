@@ -21,6 +21,12 @@ inline constexpr int kSafeCallLocation = -2;
 /// Whether `node` is one with that location.
 [[nodiscard]] bool is_safe_call(const Node* node);
 
+/// The arguments of a call of any kind: function, operator, aggregate or window function.
+[[nodiscard]] List* arguments_of(Node* node);
+/// Whether a call gets text of which it does not know the collation: columns of two collations
+/// leave it open.
+[[nodiscard]] bool lacks_collation(Node* node);
+
 /// A sum or an average that is exact in any order, NULL for no rows, and cannot overflow.
 [[nodiscard]] bool is_plain_sum(Oid aggregate);
 /// A minimum or a maximum of the kind.
