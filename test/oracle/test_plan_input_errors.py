@@ -143,6 +143,10 @@ HARMFUL = [
     "select k, exists (select from odd where 100 / odd.id = s.k) c from s offset 0",
     "select k, a < b c from texts where k > 100 order by k limit 9 offset 1",
     "select k, min(coalesce(a, b)) is null c from texts where k > 100 group by k order by k limit 9 offset 1",
+    "select k, min(coalesce(a, b)) over (order by k) is null c from texts where k > 100",
+    "select k, row_number() over (order by a) c from (select k, a from texts union all select k, b from texts) u "
+    "where k > 100",
+    "select id k, row_number() over (order by whole) c from wide",
     "select k, label c from s where label = md5(label) order by k limit 9 offset 1",
     "select k, label c from s order by k fetch first 3 rows with ties",
     "select k, array[a, b] c from arrays where k = 1 order by k limit 9 offset 1",
