@@ -27,6 +27,8 @@ struct PlanVerdicts {
   std::optional<InitPlans> init_plans;  // once they are needed
 };
 
+/// Whether `node`, with all that PostgreSQL may execute for it, is volatile, and whether it may
+/// raise. Looked into once: the statement keeps its verdicts.
 /// Errors: PgError.
 [[nodiscard]] PlanVerdict verdict_on(const Statement& statement, const Plan* node);
 

@@ -111,15 +111,15 @@ List* add_init_plans(List* init_plans, const Plan* node) {
 
 }  // namespace
 
-const Plan* plan_of(const Statement& statement, int plan_id) {
-  return as_planned(static_cast<const Plan*>(list_nth(statement.planned->subplans, plan_id - 1)));
-}
-
 const Plan* as_planned(const Plan* node) {
   const auto* scan = reinterpret_cast<const CustomScan*>(node);
   return IsA(node, CustomScan) && scan->methods == &custom_scan_methods
              ? static_cast<const Plan*>(linitial(scan->custom_plans))
              : node;
+}
+
+const Plan* plan_of(const Statement& statement, int plan_id) {
+  return as_planned(static_cast<const Plan*>(list_nth(statement.planned->subplans, plan_id - 1)));
 }
 
 List* expressions_of(const Plan* node) {

@@ -1,4 +1,5 @@
-// The expressions of a finished plan's nodes, and the nodes that they lead to.
+// The expressions that a node of a finished plan evaluates itself, the subqueries and init plans
+// that these read, and the plans of those; a Custom Scan of ours leads to the node it stands for.
 #pragma once
 
 #include <vector>
