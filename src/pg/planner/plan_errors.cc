@@ -214,11 +214,6 @@ bool raises(Node* node, void* context) {
       const auto& clause = *reinterpret_cast<const SortGroupClause*>(node);
       return operator_raises(clause.eqop) || operator_raises(clause.sortop);
     }
-    case T_ArrayExpr:
-      if (reinterpret_cast<const ArrayExpr*>(node)->multidims) {
-        return true;  // its elements may have other dimensions
-      }
-      break;
     case T_OpExpr:
     case T_FuncExpr:
     case T_DistinctExpr:
@@ -232,23 +227,14 @@ bool raises(Node* node, void* context) {
       }
       break;
     }
-    case T_List:
-    case T_TargetEntry:
     case T_RangeTblFunction:
-    case T_BoolExpr:
-    case T_NullTest:
-    case T_BooleanTest:
-    case T_CollateExpr:
-    case T_RelabelType:
-    case T_CaseExpr:
-    case T_CaseWhen:
-    case T_CaseTestExpr:
-    case T_CoalesceExpr:
     case T_GroupingFunc:
     case T_SubPlan:
       break;
     default:
-      return true;
+      if (!is_safe_node(node)) {
+        return true;
+      }
   }
   return expression_tree_walker(node, unprototyped(raises), context);
 }

@@ -125,25 +125,9 @@ bool may_raise_walker(Node* node, void* context) {
         return true;
       }
       break;
-    case T_List:
-    case T_TargetEntry:
     case T_FromExpr:
     case T_JoinExpr:
     case T_RangeTblRef:
-    case T_BoolExpr:
-    case T_NullTest:
-    case T_BooleanTest:
-    case T_CollateExpr:
-    case T_RelabelType:
-    case T_CaseExpr:
-    case T_CaseWhen:
-    case T_CaseTestExpr:
-    case T_CoalesceExpr:
-      break;
-    case T_ArrayExpr:
-      if (reinterpret_cast<const ArrayExpr*>(node)->multidims) {
-        return true;  // its elements may have other dimensions
-      }
       break;
     case T_OpExpr:
     case T_FuncExpr:
@@ -158,7 +142,9 @@ bool may_raise_walker(Node* node, void* context) {
       }
       break;
     default:
-      return true;
+      if (!is_safe_node(node)) {
+        return true;
+      }
   }
   return expression_tree_walker(node, unprototyped(may_raise_walker), context);
 }

@@ -127,6 +127,27 @@ bool is_safe_call(const Node* node) {
          reinterpret_cast<const FuncExpr*>(node)->location == kSafeCallLocation;
 }
 
+bool is_safe_node(const Node* node) {
+  switch (nodeTag(node)) {
+    case T_List:
+    case T_TargetEntry:
+    case T_BoolExpr:
+    case T_NullTest:
+    case T_BooleanTest:
+    case T_CollateExpr:
+    case T_RelabelType:
+    case T_CaseExpr:
+    case T_CaseWhen:
+    case T_CaseTestExpr:
+    case T_CoalesceExpr:
+      return true;
+    case T_ArrayExpr:
+      return !reinterpret_cast<const ArrayExpr*>(node)->multidims;
+    default:
+      return false;
+  }
+}
+
 List* arguments_of(Node* node) {
   switch (nodeTag(node)) {
     case T_Aggref:

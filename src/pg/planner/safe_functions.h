@@ -1,4 +1,5 @@
-// Functions, aggregates and values that raise no error, whatever the rows.
+// Functions, aggregates, other parts of expressions, and values that raise no error, whatever the
+// rows.
 #pragma once
 
 #include "pg/border/pg_include.h"
@@ -20,6 +21,10 @@ inline constexpr int kSafeCallLocation = -2;
 [[nodiscard]] bool function_may_raise(Oid function, void* context);
 /// Whether `node` is one with that location.
 [[nodiscard]] bool is_safe_call(const Node* node);
+
+/// Whether a node of an expression calls no function and raises nothing itself. An array of arrays
+/// does: these must have the same dimensions.
+[[nodiscard]] bool is_safe_node(const Node* node);
 
 /// The arguments of a call of any kind: function, operator, aggregate or window function.
 [[nodiscard]] List* arguments_of(Node* node);
