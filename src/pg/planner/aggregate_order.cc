@@ -1,6 +1,7 @@
 #include "pg/planner/aggregate_order.h"
 
 #include "pg/border/call.h"
+#include "pg/planner/safe_functions.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/htup_details.h>
@@ -19,21 +20,12 @@ using plan::RowOrder;
 
 namespace {
 
-/// Aggregates whose states are counts, exact sums of integers and numerics, sets of bits, or sets
-/// of ranges that come out sorted.
+/// Aggregates whose states are counts, exact sums of integers and numerics, or sets of bits.
 bool is_commutative(Oid aggregate) noexcept {
   switch (aggregate) {
     case F_COUNT_:
     case F_COUNT_ANY:
     case F_REGR_COUNT:
-    case F_SUM_INT2:
-    case F_SUM_INT4:
-    case F_SUM_INT8:
-    case F_SUM_NUMERIC:
-    case F_AVG_INT2:
-    case F_AVG_INT4:
-    case F_AVG_INT8:
-    case F_AVG_NUMERIC:
     case F_VARIANCE_INT2:
     case F_VARIANCE_INT4:
     case F_VARIANCE_INT8:
@@ -72,7 +64,7 @@ bool is_commutative(Oid aggregate) noexcept {
     case F_BIT_XOR_INT8:
       return true;
     default:
-      return false;
+      return is_plain_sum(aggregate);  // exact in any order
   }
 }
 

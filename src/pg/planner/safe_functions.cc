@@ -178,7 +178,7 @@ bool lacks_collation(Node* node) {
   return false;
 }
 
-bool is_plain_sum(Oid function) {
+bool is_plain_sum(Oid function) noexcept {
   switch (function) {
     case F_SUM_INT2:
     case F_SUM_INT4:
@@ -194,7 +194,7 @@ bool is_plain_sum(Oid function) {
   }
 }
 
-bool is_plain_extreme(Oid function) {
+bool is_plain_extreme(Oid function) noexcept {
   switch (function) {
     case F_MIN_INT2:
     case F_MIN_INT4:

@@ -10,7 +10,7 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
-// All run in: call(), and may longjmp.
+// All run in: call(), and may longjmp; those that are noexcept run anywhere.
 
 /// The location of a FuncExpr of ours that raises nothing, whatever its function may: a
 /// division whose dividend is NULL where the divisor is 0. Nobody else looks at a location below 0.
@@ -33,9 +33,9 @@ inline constexpr int kSafeCallLocation = -2;
 [[nodiscard]] bool lacks_collation(Node* node);
 
 /// A sum or an average that is exact in any order, NULL for no rows, and cannot overflow.
-[[nodiscard]] bool is_plain_sum(Oid aggregate);
+[[nodiscard]] bool is_plain_sum(Oid aggregate) noexcept;
 /// A minimum or a maximum of the kind.
-[[nodiscard]] bool is_plain_extreme(Oid aggregate);
+[[nodiscard]] bool is_plain_extreme(Oid aggregate) noexcept;
 
 /// Whether the planner has evaluated `node` before anything runs.
 [[nodiscard]] bool is_folded(Node* node);
