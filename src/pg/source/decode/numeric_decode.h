@@ -49,7 +49,8 @@ class NumericDecoder {
 
   /// The common case: a varlena with a 1-byte header, a short numeric of at most three stored
   /// digits, and a value of less than 64 bits. False means that decode() must look at it; nothing
-  /// else is said.
+  /// else is said. Digits above 9999, which only a corrupt page has, are counted as they are, where
+  /// decode() tells: to look for them is not free where rows are decoded one by one.
   /// Shape: kCut is cuts_digit(); `header` is the varlena's first byte, `value_end` the end it
   ///        announces; the 8 bytes before that are readable (a tuple's header precedes its data).
   template <bool kCut>
