@@ -180,8 +180,6 @@ void HeapSource::close() {
 }
 
 void HeapSource::read_group() {
-  static_assert(PageGroupReader::kPagesMax == ReadAhead::kPagesMax);
-  static_assert(BLCKSZ == ReadAhead::kPageBytes);
   SLUICE_FAULT_POINT(kScanPage);
   call([reader = reader_.get(), is_first = !begun_] {
     if (is_first) {
@@ -193,8 +191,7 @@ void HeapSource::read_group() {
   if (!reader_->count_only) {
     choose_order();
     PageDecoder& decoder = *order_->decoder;
-    decoder.announce({reader_->expected.data(), reader_->expected_count});
-    decoder.load({reader_->tuples.data(), reader_->tuple_count});
+    decoder.load({reader_->tuples.data(), reader_->tuple_count}, &reader_->ahead);
     decoder.decode_stage(0, nullptr, decoder.rows());
     first_toasted_.assign(decoder.toasted().begin(), decoder.toasted().end());
   }

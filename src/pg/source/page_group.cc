@@ -8,6 +8,7 @@
 #include "pg/pool/pool_view.h"
 #include "pg/source/decode/line_pointer.h"
 #include "pg/source/decode/read_through.h"
+#include "pg/source/decode/row_set.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/heapam.h>
@@ -88,22 +89,14 @@ bool find_tuple(const PageGroupReader& reader, PageBytes page, std::uint32_t lin
   return state == LineState::kTuple;
 }
 
-void add_tuple(PageGroupReader& reader, const TupleBytes& tuple) {
-  if (!reader.count_only) {
-    reader.tuples[reader.tuple_count] = tuple;
-  }
-  ++reader.tuple_count;
-}
-
 /// Every tuple of the page is visible to everyone, and nobody asks for conflicts.
 void add_all_tuples(PageGroupReader& reader, PageBytes page) {
   const std::uint32_t lines = lines_of(reader, page);
-  TupleBytes tuple;
-  for (std::uint32_t line = 0; line < lines; ++line) {
-    if (find_tuple(reader, page, line, tuple)) {
-      add_tuple(reader, tuple);
-    }
-  }
+  TupleBytes* to = reader.tuples.data() + reader.tuple_count;
+  reader.ahead.lines(lines).for_each(DenseRows{0, lines}, [&](std::size_t, std::uint32_t line) {
+    to += find_tuple(reader, page, line, *to) ? 1 : 0;
+  });
+  reader.tuple_count = static_cast<std::uint32_t>(to - reader.tuples.data());
 }
 
 void add_visible_tuples(PageGroupReader& reader, Buffer buffer, PageBytes page, bool all_visible) {
@@ -123,7 +116,7 @@ void add_visible_tuples(PageGroupReader& reader, Buffer buffer, PageBytes page, 
         all_visible || HeapTupleSatisfiesVisibility(&tuple, reader.snapshot, buffer);
     HeapCheckForSerializableConflictOut(visible, reader.relation, &tuple, buffer, reader.snapshot);
     if (visible) {
-      add_tuple(reader, found);
+      reader.tuples[reader.tuple_count++] = found;
     }
   }
 }
@@ -251,7 +244,7 @@ BlockNumber next_block(PageGroupReader& reader) {
 
 /// Guesses where the pages after the pinned ones lie: this seat's next blocks mostly follow
 /// its last one.
-void expect_pages(PageGroupReader& reader) {
+void guess_pages(PageGroupReader& reader) {
   reader.expected_count = 0;
   if (reader.last_buffer < 1 || reader.neighbour_pause > 0 || reader.no_more_blocks ||
       reader.count_only) {
@@ -269,6 +262,19 @@ void expect_pages(PageGroupReader& reader) {
   }
 }
 
+void expect_pages(PageGroupReader& reader) {
+  static_assert(PageGroupReader::kPagesMax == ReadAhead::kPagesMax);
+  static_assert(BLCKSZ == ReadAhead::kPageBytes);
+  guess_pages(reader);
+  reader.ahead.announce({reader.expected.data(), reader.expected_count});
+}
+
+/// Whether the n-th page that was pinned last is in the cache already.
+bool is_asked_for(const PageGroupReader& reader, std::uint32_t n, PageBytes page) {
+  return n < reader.expected_count && reader.expected[n] == page.data() &&
+         reader.ahead.has_asked_all();
+}
+
 /// Pins the pages that come next, as many as there may be, and reads them through: in one go, for
 /// the processor's prefetcher goes on from page to page where they lie one after the other.
 void pin_ahead(PageGroupReader& reader) {
@@ -284,7 +290,10 @@ void pin_ahead(PageGroupReader& reader) {
     }
   }
   for (std::uint32_t i = first; i < reader.pin_count && !reader.count_only; ++i) {
-    read_through(bytes_of(viewed_page(reader.pins[i], reader.view_offset)));
+    const PageBytes page = bytes_of(viewed_page(reader.pins[i], reader.view_offset));
+    if (!is_asked_for(reader, i - first, page)) {
+      read_through(page);
+    }
   }
 }
 

@@ -33,7 +33,7 @@ struct PageGroupReader {
   BufferAccessStrategy strategy = nullptr;
   std::uint32_t pages_max = kPagesMax;
   std::ptrdiff_t view_offset = 0;  // where the scan sees shared buffers; pool_view.h
-  bool count_only = false;         // `tuples` is not filled
+  bool count_only = false;         // nobody looks at `tuples`
   bool started = false;
   bool no_more_blocks = false;
   bool ended = false;
@@ -48,6 +48,7 @@ struct PageGroupReader {
   std::uint32_t group_pages = 0;
   std::uint32_t expected_count = 0;
   std::array<const std::uint8_t*, kPagesMax> expected{};  // where the pages after those seem to lie
+  ReadAhead ahead;                                        // of them
   std::uint32_t tuple_count = 0;
   std::array<TupleBytes, vector::kBatchRowsMax> tuples{};
 };

@@ -70,21 +70,54 @@ void AttributeWalk::advance(Cursor& cursor, std::uint32_t from, std::uint32_t to
   }
 }
 
+/// Not in the loop below: it would take its registers.
+[[gnu::cold, gnu::noinline]] const std::uint8_t* AttributeWalk::skip_one_by_one(
+    const std::uint8_t* at, const std::uint8_t* tuple_end, std::uint32_t first,
+    std::uint32_t count) const {
+  for (std::uint32_t k = 0; k < count; ++k) {
+    at = skip_varlena(at, tuple_end, attributes_[first + k].alignment);
+  }
+  return at;
+}
+
+template <std::uint32_t kCount, typename Rows, typename Places>
+[[gnu::noinline]] void AttributeWalk::skip_run(Rows rows, Places cursor, std::uint32_t first,
+                                               std::uint32_t count,
+                                               const std::uint8_t** out) const {
+  const std::uint8_t* const* ends = group_->ends();
+  group_->ahead().lines(rows.count).for_each(rows, [=, this](std::size_t, std::size_t row) {
+    const std::uint8_t* at = cursor.locate(row);
+    const std::uint8_t* next = skip_short_varlenas(at, ends[row], kCount == 0 ? count : kCount);
+    if (next == nullptr) [[unlikely]] {
+      next = skip_one_by_one(at, ends[row], first, count);
+    }
+    out[row] = next;
+  });
+}
+
 void AttributeWalk::skip_varlenas(Cursor& cursor, std::uint32_t first, std::uint32_t count,
                                   const RowSet& rows, const std::uint8_t** out) const {
-  const AttributeLayout* run = attributes_.data() + first;
-  const std::uint8_t* const* ends = group_->ends();
-  const ReadAhead::Lines ahead = group_->ahead().lines(rows.count);
-  with_rows(rows, [=](auto set) {
-    for (std::uint32_t i = 0; i < set.count; ++i) {
-      const std::uint32_t row = set[i];
-      ahead.ask(i);
-      const std::uint8_t* at = cursor.locate(row);
-      const std::uint8_t* tuple_end = ends[row];
-      for (std::uint32_t k = 0; k < count; ++k) {
-        at = skip_varlena(at, tuple_end, run[k].alignment);
+  with_rows(rows, [&](auto set) {
+    const auto skip = [&](auto places) {
+      switch (count) {
+        case 1:
+          return skip_run<1>(set, places, first, count, out);
+        case 2:
+          return skip_run<2>(set, places, first, count, out);
+        case 3:
+          return skip_run<3>(set, places, first, count, out);
+        case 4:
+          return skip_run<4>(set, places, first, count, out);
+        case 6:
+          return skip_run<6>(set, places, first, count, out);
+        default:
+          return skip_run<0>(set, places, first, count, out);
       }
-      out[row] = at;
+    };
+    if (cursor.is_exact()) {
+      skip(ExactCursor{cursor.at});
+    } else {
+      skip(cursor);
     }
   });
   cursor = {out, 1, 0};

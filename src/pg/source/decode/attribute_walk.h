@@ -52,6 +52,12 @@ class AttributeWalk {
  private:
   void skip_varlenas(Cursor& cursor, std::uint32_t first, std::uint32_t count, const RowSet& rows,
                      const std::uint8_t** out) const;
+  template <std::uint32_t kCount, typename Rows, typename Places>
+  void skip_run(Rows rows, Places cursor, std::uint32_t first, std::uint32_t count,
+                const std::uint8_t** out) const;
+  [[nodiscard]] const std::uint8_t* skip_one_by_one(const std::uint8_t* at,
+                                                    const std::uint8_t* tuple_end,
+                                                    std::uint32_t first, std::uint32_t count) const;
   void skip_sparse(Cursor& cursor, std::uint32_t attribute, const RowSet& rows,
                    const std::uint8_t** out) const;
 

@@ -51,6 +51,15 @@ template <typename T>
 constexpr T kNan = std::same_as<T, Int128> ? static_cast<T>(vector::kDecimalNan128)
                                            : static_cast<T>(vector::kDecimalNan64);
 
+template <typename T>
+T load_fixed(const std::uint8_t* at) noexcept {
+  if constexpr (std::same_as<T, Int128>) {
+    return vector::integer_of_uuid(at);
+  } else {
+    return load_bytes<T>(at);
+  }
+}
+
 bool is_varlena(const ColumnTarget& target) noexcept {
   return target.precision > 0 || target.type == PhysicalType::kVarlen;
 }
@@ -164,12 +173,9 @@ template <typename T, typename Rows, typename Places, typename Present>
 [[gnu::noinline]] void ColumnDecoder::decode_full(Rows rows, Places cursor,
                                                   const std::uint8_t** out, Present present) {
   const std::uint8_t* const* ends = group_->ends();
-  const ReadAhead::Lines ahead = group_->ahead().lines(rows.count);
-  for (std::uint32_t i = 0; i < rows.count; ++i) {
-    const std::uint32_t row = rows[i];
-    ahead.ask(i);
+  group_->ahead().lines(rows.count).for_each(rows, [=](std::size_t, std::uint32_t row) {
     out[row] = present(row, cursor.locate(row), ends[row]);
-  }
+  });
 }
 
 /// The same for numerics: they are located row by row, and a block of them is decoded together.
@@ -178,17 +184,15 @@ template <typename T, typename Rows, typename Places, typename Present>
                                                     const std::uint8_t** out, Present present) {
   T* to = values<T>();
   const std::uint8_t* const* ends = group_->ends();
-  const ReadAhead::Lines ahead = group_->ahead().lines(rows.count);
   std::uint32_t unusual_count = 0;
   NumericBlock block;
   for (std::size_t first = 0; first < rows.count; first += NumericBlock::kRows) {
     const std::size_t count = std::min<std::size_t>(NumericBlock::kRows, rows.count - first);
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t row = rows[first + i];
-      ahead.ask(first + i);
+    const auto take = [&block, cursor, ends, out](std::size_t i, std::size_t row) {
       const std::uint8_t* at = cursor.locate(row);
       out[row] = at + short_size_bytes(block.set(i, at, ends[row]));
-    }
+    };
+    group_->ahead().lines(count).for_each(rows.part(first, count), take);
     const bool are_usual = numeric_vector_->decode(block, static_cast<std::uint32_t>(count));
     if constexpr (std::same_as<Rows, DenseRows> && std::same_as<T, std::int64_t>) {
       std::memcpy(to + rows[first], block.words.data(), count * sizeof(T));
@@ -250,11 +254,7 @@ void ColumnDecoder::decode_fixed(Cursor& cursor, const RowSet& rows, const std::
     if (at + sizeof(T) > tuple_end) [[unlikely]] {
       throw_tuple_too_short();
     }
-    if constexpr (std::same_as<T, Int128>) {
-      to[row] = vector::integer_of_uuid(at);
-    } else {
-      to[row] = load_bytes<T>(at);
-    }
+    to[row] = load_fixed<T>(at);
     return at + sizeof(T);
   };
   if (sparse_) {
@@ -268,13 +268,20 @@ void ColumnDecoder::decode_fixed(Cursor& cursor, const RowSet& rows, const std::
     return;
   }
   AttributeWalk::align(cursor, attribute_.alignment, rows, out);
-  const std::uint8_t* const* ends = group_->ends();
   const ReadAhead::Lines ahead = group_->ahead().lines(rows.count);
+  if (cursor.at == group_->data() && cursor.skip_bytes + sizeof(T) <= group_->data_bytes_min()) {
+    with_rows(rows, [to, ahead, here = cursor](auto set) {  // at the same place in every tuple
+      ahead.for_each(set, [=](std::size_t, std::uint32_t row) {
+        to[row] = load_fixed<T>(here.at[row] + here.skip_bytes);
+      });
+    });
+    cursor.skip_bytes += sizeof(T);
+    return;
+  }
+  const std::uint8_t* const* ends = group_->ends();
   with_rows(rows, [store, ends, ahead, here = cursor](auto set) {
-    for (std::uint32_t i = 0; i < set.count; ++i) {
-      ahead.ask(i);
-      store(set[i], here.locate(set[i]), ends[set[i]]);
-    }
+    ahead.for_each(
+        set, [=](std::size_t, std::uint32_t row) { store(row, here.locate(row), ends[row]); });
   });
   cursor.skip_bytes += sizeof(T);
 }

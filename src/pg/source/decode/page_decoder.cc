@@ -49,8 +49,8 @@ const std::uint8_t** PageDecoder::places(std::size_t index) {
   return places_[index].get();
 }
 
-void PageDecoder::load(std::span<const TupleBytes> tuples) {
-  group_.load(tuples);
+void PageDecoder::load(std::span<const TupleBytes> tuples, ReadAhead* ahead) {
+  group_.load(tuples, ahead);
   toasted_.clear();
 }
 

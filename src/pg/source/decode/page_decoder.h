@@ -32,11 +32,10 @@ class PageDecoder {
   PageDecoder(const PageDecoder&) = delete;
   PageDecoder& operator=(const PageDecoder&) = delete;
 
-  /// The pages that the group after the next load() will seem to be on; see ReadAhead.
-  void announce(std::span<const std::uint8_t* const> pages) { group_.ahead().announce(pages); }
-  /// Takes the next group. The pages stay pinned while strings are read.
+  /// Takes the next group. The pages stay pinned while strings are read. `ahead` knows the pages of
+  /// the group after it, and stays while this one is decoded.
   /// Shape, errors: as TupleGroup::load().
-  void load(std::span<const TupleBytes> tuples);
+  void load(std::span<const TupleBytes> tuples, ReadAhead* ahead = nullptr);
   /// Shape: `selection` names `count` rows in ascending order, all among those of the last
   ///        decode_stage(stage - 1); null: all rows. A stage may come again with other rows, whose
   ///        values then replace those of the call before.

@@ -78,7 +78,8 @@ ColumnTarget target(int attribute, Stage stage = 0) {
 }
 
 /// Takes a group as a scan does: its pages in the cache, those of the next one asked for.
-void load_group(PageDecoder& decoder, const TuplePages& input, std::size_t group) {
+void load_group(PageDecoder& decoder, ReadAhead& ahead, const TuplePages& input,
+                std::size_t group) {
   read_through(input.group_bytes(group));
   std::vector<const std::uint8_t*> next;
   if (group + 1 < input.groups().size()) {
@@ -87,16 +88,17 @@ void load_group(PageDecoder& decoder, const TuplePages& input, std::size_t group
       next.push_back(bytes.data() + at);
     }
   }
-  decoder.announce(next);
-  decoder.load(input.groups()[group]);
+  ahead.announce(next);
+  decoder.load(input.groups()[group], &ahead);
 }
 
 void decode_all(benchmark::State& state, const std::vector<ColumnTarget>& columns) {
   const TuplePages& input = pages(static_cast<std::size_t>(state.range(0)));
   PageDecoder decoder(lineitem_attributes(), columns);
+  ReadAhead ahead;
   for (auto _ : state) {
     for (std::size_t group = 0; group < input.groups().size(); ++group) {
-      load_group(decoder, input, group);
+      load_group(decoder, ahead, input, group);
       decoder.decode_stage(0, nullptr, decoder.rows());
       benchmark::DoNotOptimize(decoder.view(0).values);
       benchmark::ClobberMemory();
@@ -125,10 +127,11 @@ void BM_AllColumns(benchmark::State& state) {
 void BM_FilterThenOutput(benchmark::State& state) {
   const TuplePages& input = pages(static_cast<std::size_t>(state.range(0)));
   PageDecoder decoder(lineitem_attributes(), {target(5), target(7), target(11), target(6, 1)});
+  ReadAhead ahead;
   std::vector<vector::RowIndex> selection;
   for (auto _ : state) {
     for (std::size_t group = 0; group < input.groups().size(); ++group) {
-      load_group(decoder, input, group);
+      load_group(decoder, ahead, input, group);
       decoder.decode_stage(0, nullptr, decoder.rows());
       selection.clear();
       for (std::uint32_t row = 0; row < decoder.rows(); row += 50) {

@@ -18,12 +18,18 @@ struct DenseRows {
   std::uint32_t first;
   std::uint32_t count;
   [[nodiscard]] std::size_t operator[](std::size_t i) const noexcept { return first + i; }
+  [[nodiscard]] DenseRows part(std::uint32_t from, std::uint32_t size) const noexcept {
+    return {first + from, size};
+  }
 };
 
 struct SelectedRows {
   const vector::RowIndex* rows;
   std::uint32_t count;
   [[nodiscard]] std::size_t operator[](std::size_t i) const noexcept { return rows[i]; }
+  [[nodiscard]] SelectedRows part(std::uint32_t from, std::uint32_t size) const noexcept {
+    return {rows + from, size};
+  }
 };
 
 /// Calls `loop` with the rows in the form that it can be compiled for. Inlined, so that what the

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "pg/source/decode/row_set.h"
 
 namespace sluice::pg {
 namespace {
@@ -22,18 +23,67 @@ bool has_null_bitmap(const std::uint8_t* tuple) noexcept {
   return (load_bytes<std::uint16_t>(tuple + kInfomaskOffset) & kHasNulls) != 0;
 }
 
+/// The eight bytes that end with t_hoff, and the bits of them that say where attributes lie.
+constexpr std::size_t kHeaderWordOffset = kDataStartOffset + 1 - sizeof(std::uint64_t);
+constexpr std::uint64_t kHeaderWordMask =
+    std::uint64_t{kAttributeCountMask} << 8 * (kInfomask2Offset - kHeaderWordOffset) |
+    std::uint64_t{kHasNulls} << 8 * (kInfomaskOffset - kHeaderWordOffset) |
+    std::uint64_t{0xFF} << 8 * (kDataStartOffset - kHeaderWordOffset);
+
+std::uint64_t header_word(const std::uint8_t* tuple) noexcept {
+  return load_bytes<std::uint64_t>(tuple + kHeaderWordOffset);
+}
+
 }  // namespace
 
-void TupleGroup::load(std::span<const TupleBytes> tuples) {
+void TupleGroup::load(std::span<const TupleBytes> tuples, ReadAhead* ahead) {
   SLUICE_CHECK(tuples.size() <= vector::kBatchRowsMax, "a page group is larger than a batch");
   rows_ = static_cast<std::uint32_t>(tuples.size());
+  ahead_ = ahead != nullptr ? ahead : &nothing_ahead_;
+  if (!load_alike(tuples)) {
+    load_different(tuples);
+  }
+}
+
+/// The common case: all headers say the same, and there are no NULLs. Returns whether it is so.
+bool TupleGroup::load_alike(std::span<const TupleBytes> tuples) {
+  if (tuples.empty() || tuples[0].length < kDataStartMin) {
+    return false;
+  }
+  const std::uint64_t first = header_word(tuples[0].data);
+  const std::uint32_t start = tuples[0].data[kDataStartOffset];
+  std::uint64_t differences = 0;
+  std::uintptr_t places = 0;
+  std::uint32_t length_min = tuples[0].length;
+  const std::uint8_t** data = data_.data();
+  const std::uint8_t** ends = end_.data();
+  ahead_->lines(rows_).for_each(DenseRows{0, rows_}, [&, data, ends](std::size_t, std::size_t row) {
+    const TupleBytes& tuple = tuples[row];
+    SLUICE_CHECK_BYTES(tuple.length >= kDataStartMin, "a heap tuple is shorter than its header");
+    differences |= header_word(tuple.data) ^ first;
+    places |= reinterpret_cast<std::uintptr_t>(tuple.data);
+    length_min = std::min(length_min, tuple.length);
+    data[row] = tuple.data + start;
+    ends[row] = tuple.data + tuple.length;
+  });
+  if ((differences & kHeaderWordMask) != 0 || has_null_bitmap(tuples[0].data) ||
+      start < kDataStartMin || start > length_min || (places | start) % kDataAlignment != 0) {
+    return false;
+  }
+  attributes_min_ = attributes_of(tuples[0].data);
+  data_bytes_min_ = length_min - start;
+  any_nulls_ = false;
+  are_alike_ = true;
+  full_ = ~std::uint64_t{0};
+  return true;
+}
+
+void TupleGroup::load_different(std::span<const TupleBytes> tuples) {
   std::uint32_t attributes_min = kAttributeCountMask;
   std::uint32_t attributes_max = 0;
   bool any_nulls = false;
   bool broken = false;
-  const ReadAhead::Lines ahead = ahead_.lines(rows_);
   for (std::uint32_t row = 0; row < rows_; ++row) {
-    ahead.ask(row);
     const std::uint8_t* tuple = tuples[row].data;
     const std::uint32_t length = tuples[row].length;
     SLUICE_CHECK_BYTES(length >= kDataStartMin, "a heap tuple is shorter than its header");
@@ -53,6 +103,7 @@ void TupleGroup::load(std::span<const TupleBytes> tuples) {
   }
   SLUICE_CHECK_BYTES(!broken, "a heap tuple's header does not fit the tuple");
   attributes_min_ = attributes_min;
+  data_bytes_min_ = 0;
   any_nulls_ = any_nulls;
   are_alike_ = !any_nulls && attributes_min >= attributes_max;
   if (!are_alike_) {

@@ -18,19 +18,26 @@ struct TupleBytes {
 };
 
 /// Where each tuple's data begin and end, which attributes it has, and what holds for all of them.
-/// Owns: nothing; the pages stay pinned while it is used.
+/// Owns: nothing; the pages stay pinned while it is used, and what it reads ahead stays, too.
 class TupleGroup {
  public:
-  /// Shape:  at most kBatchRowsMax tuples.
+  TupleGroup() = default;
+  TupleGroup(const TupleGroup&) = delete;
+  TupleGroup& operator=(const TupleGroup&) = delete;
+
+  /// Shape:  at most kBatchRowsMax tuples; `ahead` is null where nothing is to be read ahead.
   /// Errors: kCorrupt for a header that contradicts itself or the tuple's length.
-  void load(std::span<const TupleBytes> tuples);
+  void load(std::span<const TupleBytes> tuples, ReadAhead* ahead);
 
   /// For the loops over the group's rows.
-  [[nodiscard]] ReadAhead& ahead() const noexcept { return ahead_; }
+  [[nodiscard]] ReadAhead& ahead() const noexcept { return *ahead_; }
   [[nodiscard]] std::uint32_t rows() const noexcept { return rows_; }
   /// Where the user data of each row begin, and the first bytes behind them.
   [[nodiscard]] const std::uint8_t* const* data() const noexcept { return data_.data(); }
   [[nodiscard]] const std::uint8_t* const* ends() const noexcept { return end_.data(); }
+
+  /// User data that every tuple has at least, in bytes; may be less than it is.
+  [[nodiscard]] std::uint32_t data_bytes_min() const noexcept { return data_bytes_min_; }
 
   /// Whether no tuple lacks `attribute` or has NULL there. May be false although it is so.
   [[nodiscard]] bool is_full(std::uint32_t attribute) const noexcept {
@@ -47,12 +54,16 @@ class TupleGroup {
   }
 
  private:
+  [[nodiscard]] bool load_alike(std::span<const TupleBytes> tuples);
+  void load_different(std::span<const TupleBytes> tuples);
   void load_headers(std::span<const TupleBytes> tuples) noexcept;
   void find_full_attributes() noexcept;
 
-  mutable ReadAhead ahead_;  // no part of the group's state
+  ReadAhead* ahead_ = &nothing_ahead_;
+  ReadAhead nothing_ahead_;
   std::uint32_t rows_ = 0;
   std::uint32_t attributes_min_ = 0;
+  std::uint32_t data_bytes_min_ = 0;
   bool any_nulls_ = false;
   bool are_alike_ = true;   // no NULLs, and as many attributes in each
   std::uint64_t full_ = 0;  // one bit for each of the first 64 attributes

@@ -54,4 +54,22 @@ struct Varlena {
   return locate_varlena(at, tuple_end, alignment).end;
 }
 
+/// Where the last of `count` varlenas ends, the first of which is at `at`; null unless all have
+/// short headers and lie before `tuple_end`. One test at the end tells that of all: a toast
+/// pointer's header counts as no bytes, so that the walk stays there.
+[[gnu::always_inline]] inline const std::uint8_t* skip_short_varlenas(
+    const std::uint8_t* at, const std::uint8_t* tuple_end, std::uint32_t count) noexcept {
+  std::uint8_t header = 0;
+  std::uint8_t common = 1;
+  do {
+    if (at >= tuple_end) [[unlikely]] {
+      return nullptr;
+    }
+    header = *at;
+    common &= header;
+    at += short_size_bytes(header);
+  } while (--count > 0);
+  return common != 0 && header != kExternalHeader && at <= tuple_end ? at : nullptr;
+}
+
 }  // namespace sluice::pg
