@@ -20,9 +20,11 @@ namespace {
 // A build side of more rows is seldom one that removes much, and reading it again is not free.
 constexpr std::uint32_t kBuildRowsMax = std::uint32_t{1} << 23;
 // A bit for every value of the range up to this many a row: about what a Bloom filter of good
-// precision needs is 12, but those bits cost a hash.
+// precision needs is 12, but those bits cost a hash. More where a second-level cache holds them.
 constexpr std::uint64_t kRangePerRowMax = 32;
-constexpr std::uint64_t kRangeFree = std::uint64_t{1} << 17;  // 16 kB, whatever the rows
+constexpr std::uint64_t kCachedRangePerRowMax = 256;
+constexpr std::uint64_t kCachedRangeMax = std::uint64_t{1} << 23;  // 1 MB
+constexpr std::uint64_t kRangeFree = std::uint64_t{1} << 17;       // 16 kB, whatever the rows
 constexpr std::uint32_t kRowsPerWord = 5;
 constexpr std::uint32_t kSharedRowsPerWordMax = 16;  // four bits a row: hardly a filter any more
 
@@ -84,6 +86,12 @@ std::uint32_t keep_by_hash(const ColumnView& column, KeyEquality equality, RowIn
   return kept;
 }
 
+/// Whether a bit for every value of the range is better than a Bloom filter.
+bool is_worth_its_bits(std::uint64_t span, std::uint64_t rows) noexcept {
+  const std::uint64_t cached = std::min(rows * kCachedRangePerRowMax, kCachedRangeMax);
+  return span < std::max({kRangeFree, rows * kRangePerRowMax, cached});
+}
+
 }  // namespace
 
 std::unique_ptr<RuntimeFilter> RuntimeFilter::make(const JoinTable& table, std::size_t key,
@@ -102,11 +110,9 @@ bool RuntimeFilter::fill(const JoinTable& table, std::size_t column, base::Memor
   if (is_integer(type_)) {
     with_integer(type_, [&]<typename T>(T) { range_ = integer_range<T>(table.store(), column); });
     has_range_ = true;
-    if (range_.span < std::max(kRangeFree, rows * kRangePerRowMax)) {
-      if (!make_words(static_cast<std::size_t>(range_.span / 64 + 1), budget)) {
-        return false;
-      }
-      exact_ = true;
+    exact_ = is_worth_its_bits(range_.span, rows) &&
+             make_words(static_cast<std::size_t>(range_.span / 64 + 1), budget);
+    if (exact_) {
       with_integer(type_, [&]<typename T>(T) { fill_exact<T>(table, column); });
       return true;
     }

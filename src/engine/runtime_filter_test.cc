@@ -114,6 +114,25 @@ TEST(RuntimeFilter, NearIntegersAreAnExactSet) {
   EXPECT_TRUE(side.filter()->is_exact());
 }
 
+TEST(RuntimeFilter, IntegersAreAnExactSetWhereTheBudgetHasRoomForTheirRange) {
+  const DataType type = DataType::of(TypeKind::kInt32);
+  Rows build;
+  Rows probe;
+  for (std::int64_t i = 0; i < 2000; ++i) {
+    build.push_back({of(i * 200)});
+    probe.push_back({of(i * 200)});
+    probe.push_back({of(i * 200 + 1 + i % 199)});
+  }
+  expect_set(type, build, probe, 0);
+  BuildSide roomy(type, build);
+  const std::size_t table_bytes = roomy.used_bytes();
+  EXPECT_TRUE(roomy.filter()->is_exact());
+  BuildSide tight(type, build, plan::JoinType::kInner, table_bytes + 10'000);
+  ASSERT_NE(tight.filter(), nullptr);
+  EXPECT_FALSE(tight.filter()->is_exact());
+  EXPECT_LT(kept(*tight.filter(), type, probe).size(), 2100U);
+}
+
 TEST(RuntimeFilter, FarIntegersAreASetOfFewOthers) {
   const DataType type = DataType::of(TypeKind::kInt64);
   RandomRows random(3);
