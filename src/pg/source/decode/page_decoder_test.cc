@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "pg/source/decode/tuple_builder.h"
+#include "pg/source/decode/page_decoder_cases.h"
 #include "vector/string_ref.h"
 #include "vector/uuid_order.h"
 
@@ -19,16 +19,7 @@ using base::Int128;
 using vector::PhysicalType;
 using vector::StringRef;
 
-constexpr AttributeLayout kInt4{4, 4};
-constexpr AttributeLayout kInt8Byte{8, 8};
 constexpr AttributeLayout kUuid{vector::kUuidBytes, 1};
-constexpr AttributeLayout kVarlena{kVarlenaLength, 4};
-
-Bytes bytes_of(std::string_view text) { return {text.begin(), text.end()}; }
-
-StoredValue text(std::string_view value) {
-  return value.size() < 127 ? stored_short(bytes_of(value)) : stored_long(bytes_of(value));
-}
 
 StoredValue stored_uuid(Int128 value) {
   std::array<std::uint8_t, vector::kUuidBytes> bytes{};
@@ -37,36 +28,6 @@ StoredValue stored_uuid(Int128 value) {
 }
 
 constexpr Stage kStages = 4;
-
-StoredValue money(std::int64_t cents) { return stored_short(numeric_payload(cents, 2)); }
-
-ColumnTarget column(int attribute, PhysicalType type, Stage stage = 0) {
-  ColumnTarget target;
-  target.attribute = static_cast<std::uint16_t>(attribute);
-  target.type = type;
-  target.stage = stage;
-  return target;
-}
-
-ColumnTarget decimal(int attribute, int precision, int scale, Stage stage = 0) {
-  ColumnTarget target =
-      column(attribute, precision <= 18 ? PhysicalType::kInt64 : PhysicalType::kInt128, stage);
-  target.precision = static_cast<std::uint8_t>(precision);
-  target.scale = static_cast<std::uint8_t>(scale);
-  return target;
-}
-
-base::ErrorKind kind_of_failure(const TupleBuilder& builder, std::vector<ColumnTarget> columns) {
-  PageDecoder decoder(builder.attributes(), std::move(columns));
-  try {
-    decoder.load(builder.tuples());
-    decoder.decode_stage(0, nullptr, decoder.rows());
-  } catch (const base::Error& error) {
-    return error.kind();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return base::ErrorKind::kInternal;
-}
 
 TEST(PageDecoder, DecodesEveryTypeBehindFixedAndVariableAttributes) {
   TupleBuilder builder({{1, 1}, {2, 2}, kInt4, kInt8Byte, kInt8Byte, kVarlena, kVarlena, kInt4});
@@ -210,83 +171,6 @@ TEST(PageDecoder, CstringsAndDroppedAttributesAreSkipped) {
   decoder.decode_stage(0, nullptr, decoder.rows());
   EXPECT_EQ(decoder.view(0).as<std::int64_t>()[0], 8);
   EXPECT_EQ(decoder.view(0).as<std::int64_t>()[1], 9);
-}
-
-TEST(PageDecoder, TruncatedTuplesAreCorruptAtEveryLength) {
-  TupleBuilder whole({kInt4, kVarlena, kVarlena, kInt4});
-  whole.add({stored_fixed(1), money(123456789), text("0123456789abcdef"), stored_fixed(2)});
-  const TupleBytes tuple = whole.tuples()[0];
-  for (std::uint32_t length = 0; length < tuple.length; ++length) {
-    TupleBuilder cut(whole.attributes());
-    cut.add_bytes({tuple.data, length});
-    EXPECT_EQ(
-        kind_of_failure(cut, {column(0, PhysicalType::kInt32), decimal(1, 15, 2),
-                              column(2, PhysicalType::kVarlen), column(3, PhysicalType::kInt32)}),
-        base::ErrorKind::kCorrupt)
-        << length;
-  }
-}
-
-TEST(PageDecoder, OneTruncatedTupleAmongWholeOnesIsCorrupt) {
-  TupleBuilder whole({kInt4, kInt4, kInt8Byte});
-  whole.add({stored_fixed(1), stored_fixed(2), stored_fixed<std::int64_t>(3)});
-  const TupleBytes tuple = whole.tuples()[0];
-  const std::uint32_t values = tuple.length - 16;  // where the first begins
-  const auto kind = [&](std::uint32_t length, const ColumnTarget& target) {
-    TupleBuilder cut(whole.attributes());
-    cut.add_bytes({tuple.data, tuple.length});
-    cut.add_bytes({tuple.data, length});
-    return kind_of_failure(cut, {target});
-  };
-  for (std::uint32_t length = 0; length < tuple.length; ++length) {
-    EXPECT_EQ(kind(length, column(2, PhysicalType::kInt64)), base::ErrorKind::kCorrupt) << length;
-  }
-  for (std::uint32_t length = 0; length < values + 8; ++length) {
-    EXPECT_EQ(kind(length, column(1, PhysicalType::kInt32)), base::ErrorKind::kCorrupt) << length;
-  }
-}
-
-TEST(PageDecoder, DataThatStartAtAnImpossiblePlaceAreCorrupt) {
-  TupleBuilder whole({kInt4, kInt4});
-  whole.add({stored_fixed(1), stored_fixed(2)});
-  const TupleBytes tuple = whole.tuples()[0];
-  const auto expect_corrupt = [&](int start, bool alone) {
-    Bytes changed(tuple.data, tuple.data + tuple.length);
-    changed[kDataStartOffset] = static_cast<std::uint8_t>(start);
-    TupleBuilder group(whole.attributes());
-    if (!alone) {
-      group.add_bytes({tuple.data, tuple.length});
-    }
-    group.add_bytes(changed);
-    EXPECT_EQ(kind_of_failure(group, {column(0, PhysicalType::kInt32)}), base::ErrorKind::kCorrupt)
-        << start << (alone ? " alone" : " behind another");
-  };
-  for (const int start : {0, 16, 23, 25, 28, 40, 255}) {
-    expect_corrupt(start, true);
-    expect_corrupt(start, false);
-  }
-}
-
-TEST(PageDecoder, TruncatedBytesOfAFixedLengthAreCorrupt) {
-  const AttributeLayout interval{16, 8};
-  TupleBuilder whole({kInt4, interval});
-  whole.add({stored_fixed(1), stored_fixed(std::array<std::uint8_t, 16>{})});
-  const TupleBytes tuple = whole.tuples()[0];
-  for (std::uint32_t length = tuple.length - 16; length < tuple.length; ++length) {
-    TupleBuilder cut(whole.attributes());
-    cut.add_bytes({tuple.data, length});
-    EXPECT_EQ(kind_of_failure(cut, {column(1, PhysicalType::kVarlen)}), base::ErrorKind::kCorrupt)
-        << length;
-  }
-}
-
-TEST(PageDecoder, UnknownToastPointersAreCorrupt) {
-  TupleBuilder builder({kVarlena});
-  StoredValue pointer = stored_toast_pointer();
-  pointer.bytes[1] = 1;
-  builder.add({pointer});
-  EXPECT_EQ(kind_of_failure(builder, {column(0, PhysicalType::kVarlen)}),
-            base::ErrorKind::kCorrupt);
 }
 
 TEST(PageDecoder, ColumnsThatDoNotFitTheirAttributesAreRefused) {
