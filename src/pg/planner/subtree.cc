@@ -73,22 +73,44 @@ Costs operator+(const Costs& a, const Costs& b) {
   return {a.startup + b.startup, a.total + b.total};
 }
 
+/// What the nodes above a subtree do with it.
+struct Above {
+  bool rescans = false;         // an outer row each runs it again
+  bool relies_on_order = true;  // may take its rows for sorted
+};
+
+bool is_sorted_aggregate(const Plan* node) {
+  return IsA(node, Agg) && reinterpret_cast<const Agg*>(node)->aggstrategy == AGG_SORTED;
+}
+
+/// Whether the order of the node's input can matter to itself or to what is above.
+bool relies_on_order(const Plan* node, const Above& above) {
+  switch (nodeTag(node)) {
+    case T_Sort:
+    case T_Hash:
+      return false;
+    case T_SubqueryScan:
+      return above.relies_on_order;
+    default:
+      return true;
+  }
+}
+
 class Replacer {
  public:
   Replacer(const Statement& statement, const RunLimits& limits)
       : statement_(statement), limits_(limits) {}
 
-  /// Rewrites the tree at `slot`; returns what it costs now. `rescanned`: an outer row each runs it
-  /// again.
-  Costs replace(Plan*& slot, bool rescanned);
+  /// Rewrites the tree at `slot`; returns what it costs now.
+  Costs replace(Plan*& slot, Above above);
   [[nodiscard]] ReplacedPlan& result() noexcept { return result_; }
   void note(Decline decline);
 
  private:
-  bool try_place(Plan*& slot, std::optional<std::uint64_t> top_k, bool quietly);
+  bool try_place(Plan*& slot, std::optional<std::uint64_t> top_k, Above above, bool quietly);
   bool try_limit(Plan* node);
   void replace_inputs(CustomScan* scan);
-  Costs replace_children(Plan* node, bool rescanned);
+  Costs replace_children(Plan* node, Above above);
   Costs replace_list(List* plans, Costs& before);
 
   const Statement& statement_;
@@ -103,12 +125,13 @@ void Replacer::note(Decline decline) {
   }
 }
 
-bool Replacer::try_place(Plan*& slot, std::optional<std::uint64_t> top_k, bool quietly) {
+bool Replacer::try_place(Plan*& slot, std::optional<std::uint64_t> top_k, Above above,
+                         bool quietly) {
   Plan* replaced = slot;
+  const bool restores_order = above.relies_on_order && is_sorted_aggregate(replaced);
   std::optional<Decline> declined;
   try {
-    if (IsA(replaced, Agg) && reinterpret_cast<Agg*>(replaced)->aggstrategy == AGG_SORTED &&
-        !IsA(replaced->lefttree, Sort)) {
+    if (restores_order && !IsA(replaced->lefttree, Sort)) {
       decline(Reason::kAggregate, "groups in the order of their input");
     }
     const PlacedScan placed = place_custom_scan(statement_, replaced, top_k, limits_);
@@ -117,7 +140,7 @@ bool Replacer::try_place(Plan*& slot, std::optional<std::uint64_t> top_k, bool q
       note(decline);
     }
     replace_inputs(placed.scan);
-    if (IsA(replaced, Agg) && reinterpret_cast<Agg*>(replaced)->aggstrategy == AGG_SORTED) {
+    if (restores_order) {
       slot = sorted_as(slot, *reinterpret_cast<Agg*>(replaced));
     }
     ++result_.scans_placed;
@@ -139,7 +162,7 @@ void Replacer::replace_inputs(CustomScan* scan) {
   for (int i = 1; i < list_length(scan->custom_plans); ++i) {
     auto*& input = reinterpret_cast<Plan*&>(scan->custom_plans->elements[i].ptr_value);
     const double before = planned_costs(input).total;
-    const double saved = before - replace(input, false).total;
+    const double saved = before - replace(input, {}).total;
     scan->scan.plan.startup_cost = std::max(scan->scan.plan.startup_cost - saved, 0.0);
     scan->scan.plan.total_cost = std::max(scan->scan.plan.total_cost - saved, 0.0);
   }
@@ -153,24 +176,24 @@ bool Replacer::try_limit(Plan* node) {
   }
   const Plan* below = node->lefttree->lefttree;
   const bool shape = IsA(below, HashJoin) || IsA(below, Agg);
-  return shape && try_place(node->lefttree, count, true);
+  return shape && try_place(node->lefttree, count, {}, true);
 }
 
-Costs Replacer::replace(Plan*& slot, bool rescanned) {
+Costs Replacer::replace(Plan*& slot, Above above) {
   Plan* node = slot;
   if (node == nullptr) {
     return {};
   }
   const bool candidate = IsA(node, HashJoin) || IsA(node, Agg);
-  if (candidate && rescanned) {
+  if (candidate && above.rescans) {
     note({Reason::kPlanNode, "runs again for every outer row of a Nested Loop"});
-  } else if (candidate && !node->parallel_aware && try_place(slot, std::nullopt, false)) {
+  } else if (candidate && !node->parallel_aware && try_place(slot, std::nullopt, above, false)) {
     return planned_costs(slot);
   }
   if (IsA(node, NestLoop) || IsA(node, MergeJoin)) {
     note({Reason::kPlanNode, plan_node_name(node)});
   }
-  if (IsA(node, Limit) && !rescanned) {
+  if (IsA(node, Limit) && !above.rescans) {
     const Costs before = planned_costs(node->lefttree);
     const double rows = node->lefttree->plan_rows;
     if (try_limit(node)) {
@@ -180,7 +203,7 @@ Costs Replacer::replace(Plan*& slot, bool rescanned) {
       return now;
     }
   }
-  return replace_children(node, rescanned);
+  return replace_children(node, above);
 }
 
 Costs Replacer::replace_list(List* plans, Costs& before) {
@@ -188,19 +211,19 @@ Costs Replacer::replace_list(List* plans, Costs& before) {
   for (int i = 0; i < list_length(plans); ++i) {
     auto*& child = reinterpret_cast<Plan*&>(plans->elements[i].ptr_value);
     before = before + planned_costs(child);
-    now = now + replace(child, false);
+    now = now + replace(child, {});
   }
   return now;
 }
 
-Costs Replacer::replace_children(Plan* node, bool rescanned) {
+Costs Replacer::replace_children(Plan* node, Above above) {
   Costs before;
   Costs now;
   const double rows = node->lefttree != nullptr ? node->lefttree->plan_rows : 0;
-  const auto descend = [&](Plan*& child, bool again) {
+  const auto descend = [&](Plan*& child, bool rescans) {
     if (child != nullptr) {
       before = before + planned_costs(child);
-      now = now + replace(child, again);
+      now = now + replace(child, {rescans, relies_on_order(node, above)});
     }
   };
   switch (nodeTag(node)) {
@@ -210,14 +233,14 @@ Costs Replacer::replace_children(Plan* node, bool rescanned) {
     case T_Memoize:
       return planned_costs(node);
     case T_NestLoop:
-      descend(node->lefttree, rescanned);
+      descend(node->lefttree, above.rescans);
       descend(node->righttree, true);
       break;
     case T_Material:  // reads its input once, whoever rescans it
       descend(node->lefttree, false);
       break;
     case T_SubqueryScan:
-      descend(reinterpret_cast<SubqueryScan*>(node)->subplan, rescanned);
+      descend(reinterpret_cast<SubqueryScan*>(node)->subplan, above.rescans);
       break;
     case T_Append:
       now = replace_list(reinterpret_cast<Append*>(node)->appendplans, before);
@@ -226,8 +249,8 @@ Costs Replacer::replace_children(Plan* node, bool rescanned) {
       now = replace_list(reinterpret_cast<MergeAppend*>(node)->mergeplans, before);
       break;
     default:
-      descend(node->lefttree, rescanned);
-      descend(node->righttree, rescanned);
+      descend(node->lefttree, above.rescans);
+      descend(node->righttree, above.rescans);
       break;
   }
   const Costs costs = with_child(node, before, now, rows);
@@ -255,7 +278,7 @@ ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
         statement.init_plan_params, static_cast<Node*>(list_nth(planned->subplans, i)));
   }
   Replacer replacer(statement, limits);
-  double total = replacer.replace(planned->planTree, false).total;
+  double total = replacer.replace(planned->planTree, {}).total;
   for (int i = 0; i < list_length(planned->subplans); ++i) {
     auto*& subplan = reinterpret_cast<Plan*&>(planned->subplans->elements[i].ptr_value);
     if (subplan == nullptr) {
@@ -266,7 +289,7 @@ ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
       continue;
     }
     const double before = planned_costs(subplan).total;
-    total += replacer.replace(subplan, false).total - before;
+    total += replacer.replace(subplan, {}).total - before;
   }
   // What the subqueries save, the topmost node's startup saves at the most.
   Plan* const top = planned->planTree;
