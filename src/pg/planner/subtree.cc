@@ -12,6 +12,7 @@
 SLUICE_PG_HEADERS_BEGIN
 #include <nodes/makefuncs.h>
 #include <nodes/nodeFuncs.h>
+#include <optimizer/optimizer.h>
 SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
@@ -73,26 +74,43 @@ Costs operator+(const Costs& a, const Costs& b) {
   return {a.startup + b.startup, a.total + b.total};
 }
 
-/// What the nodes above a subtree do with it.
-struct Above {
-  bool rescans = false;         // an outer row each runs it again
-  bool relies_on_order = true;  // may take its rows for sorted
+/// What the nodes above a subtree make of its rows.
+struct Consumer {
+  bool rescans = false;     // an outer row each has them come again
+  bool wants_order = true;  // may take them for sorted
+  bool wants_ties = true;   // shows in which order equal ones come, but for the client
 };
 
+constexpr Consumer kAnyConsumer{};
+
+/// Groups that come in the order of their keys.
 bool is_sorted_aggregate(const Plan* node) {
-  return IsA(node, Agg) && reinterpret_cast<const Agg*>(node)->aggstrategy == AGG_SORTED;
+  if (!IsA(node, Agg)) {
+    return false;
+  }
+  const auto* agg = reinterpret_cast<const Agg*>(node);
+  return agg->aggstrategy == AGG_SORTED && agg->numCols > 0;
 }
 
-/// Whether the order of the node's input can matter to itself or to what is above.
-bool relies_on_order(const Plan* node, const Above& above) {
+/// Whether the node's own expressions tell in which order they were evaluated.
+bool is_volatile(const Plan* node) {
+  return call([node] {
+    return contain_volatile_functions(reinterpret_cast<Node*>(node->targetlist)) ||
+           contain_volatile_functions(reinterpret_cast<Node*>(node->qual));
+  });
+}
+
+/// What `node` and those above it make of the rows of a child.
+Consumer consumer_of_child(const Plan* node, const Consumer& above, bool rescans) {
   switch (nodeTag(node)) {
-    case T_Sort:
-    case T_Hash:
-      return false;
+    case T_Sort:  // equal rows come as they lay in its input, or nearly
+      return {rescans, above.wants_ties, true};
     case T_SubqueryScan:
-      return above.relies_on_order;
+      return {rescans, above.wants_order || is_volatile(node), above.wants_ties};
+    case T_Limit:
+      return {rescans, true, above.wants_ties};
     default:
-      return true;
+      return {rescans, true, true};
   }
 }
 
@@ -102,15 +120,16 @@ class Replacer {
       : statement_(statement), limits_(limits) {}
 
   /// Rewrites the tree at `slot`; returns what it costs now.
-  Costs replace(Plan*& slot, Above above);
+  Costs replace(Plan*& slot, const Consumer& above);
   [[nodiscard]] ReplacedPlan& result() noexcept { return result_; }
   void note(Decline decline);
 
  private:
-  bool try_place(Plan*& slot, std::optional<std::uint64_t> top_k, Above above, bool quietly);
+  bool try_place(Plan*& slot, std::optional<std::uint64_t> top_k, const Consumer& above,
+                 bool quietly);
   bool try_limit(Plan* node);
   void replace_inputs(CustomScan* scan);
-  Costs replace_children(Plan* node, Above above);
+  Costs replace_children(Plan* node, const Consumer& above);
   Costs replace_list(List* plans, Costs& before);
 
   const Statement& statement_;
@@ -125,12 +144,16 @@ void Replacer::note(Decline decline) {
   }
 }
 
-bool Replacer::try_place(Plan*& slot, std::optional<std::uint64_t> top_k, Above above,
+bool Replacer::try_place(Plan*& slot, std::optional<std::uint64_t> top_k, const Consumer& above,
                          bool quietly) {
   Plan* replaced = slot;
-  const bool restores_order = above.relies_on_order && is_sorted_aggregate(replaced);
+  const bool restores_order = above.wants_order && is_sorted_aggregate(replaced);
   std::optional<Decline> declined;
   try {
+    // The Custom Scan evaluates them before its groups are sorted.
+    if (is_sorted_aggregate(replaced) && is_volatile(replaced)) {
+      decline(Reason::kAggregate, "volatile expressions of groups in order");
+    }
     if (restores_order && !IsA(replaced->lefttree, Sort)) {
       decline(Reason::kAggregate, "groups in the order of their input");
     }
@@ -162,7 +185,7 @@ void Replacer::replace_inputs(CustomScan* scan) {
   for (int i = 1; i < list_length(scan->custom_plans); ++i) {
     auto*& input = reinterpret_cast<Plan*&>(scan->custom_plans->elements[i].ptr_value);
     const double before = planned_costs(input).total;
-    const double saved = before - replace(input, {}).total;
+    const double saved = before - replace(input, kAnyConsumer).total;
     scan->scan.plan.startup_cost = std::max(scan->scan.plan.startup_cost - saved, 0.0);
     scan->scan.plan.total_cost = std::max(scan->scan.plan.total_cost - saved, 0.0);
   }
@@ -176,10 +199,10 @@ bool Replacer::try_limit(Plan* node) {
   }
   const Plan* below = node->lefttree->lefttree;
   const bool shape = IsA(below, HashJoin) || IsA(below, Agg);
-  return shape && try_place(node->lefttree, count, {}, true);
+  return shape && try_place(node->lefttree, count, kAnyConsumer, true);
 }
 
-Costs Replacer::replace(Plan*& slot, Above above) {
+Costs Replacer::replace(Plan*& slot, const Consumer& above) {
   Plan* node = slot;
   if (node == nullptr) {
     return {};
@@ -211,19 +234,19 @@ Costs Replacer::replace_list(List* plans, Costs& before) {
   for (int i = 0; i < list_length(plans); ++i) {
     auto*& child = reinterpret_cast<Plan*&>(plans->elements[i].ptr_value);
     before = before + planned_costs(child);
-    now = now + replace(child, {});
+    now = now + replace(child, kAnyConsumer);
   }
   return now;
 }
 
-Costs Replacer::replace_children(Plan* node, Above above) {
+Costs Replacer::replace_children(Plan* node, const Consumer& above) {
   Costs before;
   Costs now;
   const double rows = node->lefttree != nullptr ? node->lefttree->plan_rows : 0;
   const auto descend = [&](Plan*& child, bool rescans) {
     if (child != nullptr) {
       before = before + planned_costs(child);
-      now = now + replace(child, {rescans, relies_on_order(node, above)});
+      now = now + replace(child, consumer_of_child(node, above, rescans));
     }
   };
   switch (nodeTag(node)) {
@@ -278,7 +301,8 @@ ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
         statement.init_plan_params, static_cast<Node*>(list_nth(planned->subplans, i)));
   }
   Replacer replacer(statement, limits);
-  double total = replacer.replace(planned->planTree, {}).total;
+  const Consumer client{.rescans = false, .wants_order = true, .wants_ties = false};
+  double total = replacer.replace(planned->planTree, client).total;
   for (int i = 0; i < list_length(planned->subplans); ++i) {
     auto*& subplan = reinterpret_cast<Plan*&>(planned->subplans->elements[i].ptr_value);
     if (subplan == nullptr) {
@@ -289,7 +313,7 @@ ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
       continue;
     }
     const double before = planned_costs(subplan).total;
-    total += replacer.replace(subplan, {}).total - before;
+    total += replacer.replace(subplan, kAnyConsumer).total - before;
   }
   // What the subqueries save, the topmost node's startup saves at the most.
   Plan* const top = planned->planTree;

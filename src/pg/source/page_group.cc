@@ -269,7 +269,7 @@ void expect_pages(PageGroupReader& reader) {
   reader.ahead.announce({reader.expected.data(), reader.expected_count});
 }
 
-/// Whether the n-th page that was pinned last is in the cache already.
+/// Whether all lines of the n-th page that was pinned last have been asked for.
 bool is_asked_for(const PageGroupReader& reader, std::uint32_t n, PageBytes page) {
   return n < reader.expected_count && reader.expected[n] == page.data() &&
          reader.ahead.has_asked_all();

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "pg/border/pg_include.h"
+#include "pg/source/decode/read_ahead.h"
 #include "pg/source/decode/tuple_group.h"
 #include "vector/batch.h"
 

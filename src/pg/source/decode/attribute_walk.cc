@@ -71,9 +71,10 @@ void AttributeWalk::advance(Cursor& cursor, std::uint32_t from, std::uint32_t to
 }
 
 /// Not in the loop below: it would take its registers.
-[[gnu::cold, gnu::noinline]] const std::uint8_t* AttributeWalk::skip_one_by_one(
-    const std::uint8_t* at, const std::uint8_t* tuple_end, std::uint32_t first,
-    std::uint32_t count) const {
+[[gnu::noinline]] const std::uint8_t* AttributeWalk::skip_one_by_one(const std::uint8_t* at,
+                                                                     const std::uint8_t* tuple_end,
+                                                                     std::uint32_t first,
+                                                                     std::uint32_t count) const {
   for (std::uint32_t k = 0; k < count; ++k) {
     at = skip_varlena(at, tuple_end, attributes_[first + k].alignment);
   }

@@ -9,15 +9,15 @@
 
 namespace sluice::pg {
 
-/// Cache lines of announced pages, one of which every loop over rows asks for with each row: the
-/// memory then works while the processor does. All at once would only wait for it.
+/// Cache lines of announced pages. Loops over rows ask for as many lines as they have rows, a few
+/// at a time: the memory then works while the processor does. All at once would only wait for it.
 /// Owns: nothing; pages are asked for, not read, and need not even exist.
-/// Source: docs/decisions/0024-pages-asked-for-while-others-are-decoded.md
+/// Source: docs/decisions/0024-pages-asked-for-while-others-are-decoded.md, and 0036.
 class ReadAhead {
  public:
   static constexpr std::size_t kPagesMax = 8;
   static constexpr std::size_t kPageBytes = 8192;
-  static constexpr std::size_t kLineBytes = 64;
+  static constexpr std::size_t kCacheLineBytes = 64;
   static constexpr std::size_t kBlockLines = 4;  // asked for together
 
   /// The lines that one loop asks for.
@@ -55,9 +55,9 @@ class ReadAhead {
       if (line < end_) {
         const std::size_t block = line / kBlockLines;
         const std::uint8_t* at =
-            (*pages_)[block % kPagesMax] + block / kPagesMax * kBlockLines * kLineBytes;
+            (*pages_)[block % kPagesMax] + block / kPagesMax * kBlockLines * kCacheLineBytes;
         for (std::size_t k = 0; k < kBlockLines; ++k) {
-          __builtin_prefetch(at + k * kLineBytes);
+          __builtin_prefetch(at + k * kCacheLineBytes);
         }
       }
     }
@@ -85,7 +85,7 @@ class ReadAhead {
   }
 
  private:
-  static constexpr std::size_t kPageLines = kPageBytes / kLineBytes;
+  static constexpr std::size_t kPageLines = kPageBytes / kCacheLineBytes;
 
   std::array<const std::uint8_t*, kPagesMax> pages_{};
   std::size_t asked_ = 0;

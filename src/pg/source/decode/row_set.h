@@ -18,8 +18,8 @@ struct DenseRows {
   std::uint32_t first;
   std::uint32_t count;
   [[nodiscard]] std::size_t operator[](std::size_t i) const noexcept { return first + i; }
-  [[nodiscard]] DenseRows part(std::uint32_t from, std::uint32_t size) const noexcept {
-    return {first + from, size};
+  [[nodiscard]] DenseRows part(std::uint32_t from, std::uint32_t part_count) const noexcept {
+    return {first + from, part_count};
   }
 };
 
@@ -27,8 +27,8 @@ struct SelectedRows {
   const vector::RowIndex* rows;
   std::uint32_t count;
   [[nodiscard]] std::size_t operator[](std::size_t i) const noexcept { return rows[i]; }
-  [[nodiscard]] SelectedRows part(std::uint32_t from, std::uint32_t size) const noexcept {
-    return {rows + from, size};
+  [[nodiscard]] SelectedRows part(std::uint32_t from, std::uint32_t part_count) const noexcept {
+    return {rows + from, part_count};
   }
 };
 

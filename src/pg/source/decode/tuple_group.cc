@@ -47,13 +47,13 @@ void TupleGroup::load(std::span<const TupleBytes> tuples, ReadAhead* ahead) {
 
 /// The common case: all headers say the same, and there are no NULLs. Returns whether it is so.
 bool TupleGroup::load_alike(std::span<const TupleBytes> tuples) {
-  if (tuples.empty() || tuples[0].length < kDataStartMin) {
+  if (tuples.empty() || tuples[0].length < kDataStartMin || has_null_bitmap(tuples[0].data)) {
     return false;
   }
   const std::uint64_t first = header_word(tuples[0].data);
   const std::uint32_t start = tuples[0].data[kDataStartOffset];
   std::uint64_t differences = 0;
-  std::uintptr_t places = 0;
+  std::uintptr_t addresses = 0;
   std::uint32_t length_min = tuples[0].length;
   const std::uint8_t** data = data_.data();
   const std::uint8_t** ends = end_.data();
@@ -61,13 +61,13 @@ bool TupleGroup::load_alike(std::span<const TupleBytes> tuples) {
     const TupleBytes& tuple = tuples[row];
     SLUICE_CHECK_BYTES(tuple.length >= kDataStartMin, "a heap tuple is shorter than its header");
     differences |= header_word(tuple.data) ^ first;
-    places |= reinterpret_cast<std::uintptr_t>(tuple.data);
+    addresses |= reinterpret_cast<std::uintptr_t>(tuple.data);
     length_min = std::min(length_min, tuple.length);
     data[row] = tuple.data + start;
     ends[row] = tuple.data + tuple.length;
   });
-  if ((differences & kHeaderWordMask) != 0 || has_null_bitmap(tuples[0].data) ||
-      start < kDataStartMin || start > length_min || (places | start) % kDataAlignment != 0) {
+  if ((differences & kHeaderWordMask) != 0 || start < kDataStartMin || start > length_min ||
+      (addresses | start) % kDataAlignment != 0) {
     return false;
   }
   attributes_min_ = attributes_of(tuples[0].data);
@@ -83,7 +83,7 @@ void TupleGroup::load_different(std::span<const TupleBytes> tuples) {
   std::uint32_t attributes_max = 0;
   bool any_nulls = false;
   bool broken = false;
-  for (std::uint32_t row = 0; row < rows_; ++row) {
+  ahead_->lines(rows_).for_each(DenseRows{0, rows_}, [&](std::size_t, std::size_t row) {
     const std::uint8_t* tuple = tuples[row].data;
     const std::uint32_t length = tuples[row].length;
     SLUICE_CHECK_BYTES(length >= kDataStartMin, "a heap tuple is shorter than its header");
@@ -100,7 +100,7 @@ void TupleGroup::load_different(std::span<const TupleBytes> tuples) {
     attributes_max = std::max(attributes_max, attributes);
     data_[row] = data;
     end_[row] = tuple + length;
-  }
+  });
   SLUICE_CHECK_BYTES(!broken, "a heap tuple's header does not fit the tuple");
   attributes_min_ = attributes_min;
   data_bytes_min_ = 0;

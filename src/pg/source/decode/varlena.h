@@ -28,7 +28,7 @@ struct Varlena {
   return std::rotr(header, 1) > 0x80;  // odd, and not 1
 }
 
-/// Shape: is_short_header(header). Units: bytes, header included.
+/// Of a short varlena; of a toast pointer none. Units: bytes, header included.
 [[nodiscard]] inline std::uint32_t short_size_bytes(std::uint8_t header) noexcept {
   return header >> 1;
 }
@@ -57,6 +57,7 @@ struct Varlena {
 /// Where the last of `count` varlenas ends, the first of which is at `at`; null unless all have
 /// short headers and lie before `tuple_end`. One test at the end tells that of all: a toast
 /// pointer's header counts as no bytes, so that the walk stays there.
+/// Shape: count >= 1.
 [[gnu::always_inline]] inline const std::uint8_t* skip_short_varlenas(
     const std::uint8_t* at, const std::uint8_t* tuple_end, std::uint32_t count) noexcept {
   std::uint8_t header = 0;
