@@ -21,7 +21,7 @@ constexpr std::int32_t kTimestampEndDay = 109203528 - 2451545;
 
 /// Computes `rows`; returns whether any of them failed. `factor` is the decimal casts' power of
 /// ten.
-using Kernel = bool (*)(Rows, const ColumnView&, void*, Int128 factor);
+using CastKernel = bool (*)(Rows, const ColumnView&, void*, Int128 factor);
 
 template <typename From, typename To>
 bool convert(Rows rows, const ColumnView& from, void* target, Int128) {
@@ -118,7 +118,7 @@ enum class Failure : std::uint8_t { kDecimalTooLarge, kDateTooLarge, kInfiniteYe
 
 class CastNode final : public ExprNode {
  public:
-  CastNode(Kernel plain, Kernel with_nan, Failure failure, Int128 factor, ExprNode& arg,
+  CastNode(CastKernel plain, CastKernel with_nan, Failure failure, Int128 factor, ExprNode& arg,
            vector::PhysicalType type, base::Arena& arena)
       : plain_(plain),
         with_nan_(with_nan),
@@ -130,7 +130,7 @@ class CastNode final : public ExprNode {
   ColumnView evaluate(const Frame& frame, Rows rows) override {
     const ColumnView arg = arg_.evaluate(frame, rows);
     const bool nan = with_nan_ != nullptr && arg.may_hold_nan;
-    const Kernel kernel = nan ? with_nan_ : plain_;
+    const CastKernel kernel = nan ? with_nan_ : plain_;
     if (kernel(rows, arg, buffer_.values, factor_)) [[unlikely]] {
       // What lies under a NULL may have failed: only the other rows count.
       vector::RowIndex valid[vector::kBatchRowsMax];
@@ -154,8 +154,8 @@ class CastNode final : public ExprNode {
     base::throw_abandon("numeric value too large for a 128-bit decimal");
   }
 
-  Kernel plain_;
-  Kernel with_nan_;
+  CastKernel plain_;
+  CastKernel with_nan_;
   Failure failure_;
   Int128 factor_;
   ExprNode& arg_;
@@ -167,7 +167,7 @@ bool is_integer(TypeKind kind) noexcept {
 }
 
 template <typename To>
-Kernel integer_kernel(TypeKind from) {
+CastKernel integer_kernel(TypeKind from) {
   switch (from) {
     case TypeKind::kInt16:
       return convert<std::int16_t, To>;
@@ -179,7 +179,7 @@ Kernel integer_kernel(TypeKind from) {
 }
 
 template <typename To>
-Kernel scale_kernel(const DataType& from) {
+CastKernel scale_kernel(const DataType& from) {
   switch (physical_type_of(from)) {
     case vector::PhysicalType::kInt16:
       return scale_up<std::int16_t, To>;
@@ -197,7 +197,7 @@ Kernel scale_kernel(const DataType& from) {
   }
 }
 
-Kernel nan_kernel(const DataType& from, const DataType& to) {
+CastKernel nan_kernel(const DataType& from, const DataType& to) {
   if (from.kind != TypeKind::kDecimal) {
     return nullptr;
   }
@@ -208,7 +208,7 @@ Kernel nan_kernel(const DataType& from, const DataType& to) {
                              : scale_up_with_nan<Int128, Int128>;
 }
 
-Kernel plain_kernel(const DataType& from, const DataType& to) {
+CastKernel plain_kernel(const DataType& from, const DataType& to) {
   if (is_integer(from.kind)) {
     switch (to.kind) {
       case TypeKind::kInt32:
@@ -249,7 +249,7 @@ std::unique_ptr<ExprNode> make_cast(const DataType& from, const DataType& to, Ex
   SLUICE_CHECK(!is_integer(from.kind) || !is_integer(to.kind) || from.kind < to.kind,
                "cast to a narrower integer");
   const bool scales = to.kind == TypeKind::kDecimal;
-  const Kernel plain = plain_kernel(from, to);
+  const CastKernel plain = plain_kernel(from, to);
   if (scales && to.is_decimal64() && to.scale - from.scale > DataType::kDecimal64Digits) {
     base::throw_abandon("numeric scale too large for a 64-bit decimal");
   }
@@ -264,7 +264,7 @@ std::unique_ptr<ExprNode> make_extract_year(const DataType& from, const DataType
   SLUICE_CHECK((from.kind == TypeKind::kDate || from.kind == TypeKind::kTimestamp) &&
                    to.kind == TypeKind::kDecimal && to.scale == 0,
                "extract(year) of another type");
-  Kernel kernel = nullptr;
+  CastKernel kernel = nullptr;
   if (from.kind == TypeKind::kDate) {
     kernel = to.is_decimal64() ? extract_year<std::int32_t, std::int64_t>
                                : extract_year<std::int32_t, Int128>;

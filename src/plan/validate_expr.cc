@@ -12,7 +12,7 @@ namespace {
 using Args = std::vector<Expr>;
 
 /// Breaks off unless `rule` holds; `name` says which.
-void require(bool rule, const char* name) {
+void require_valid(bool rule, const char* name) {
   if (!rule) [[unlikely]] {
     base::throw_corrupt(std::string("expression: ") + name);
   }
@@ -61,85 +61,90 @@ bool fits_representation(const DataType& type, base::Int128 value) noexcept {
 }
 
 void validate_arithmetic(Op op, const DataType& type, const Args& args) {
-  require(args.size() == 2, "arithmetic takes two arguments");
+  require_valid(args.size() == 2, "arithmetic takes two arguments");
   const DataType& left = args[0].type;
   const DataType& right = args[1].type;
-  require(left.kind == right.kind && left.kind == type.kind, "arithmetic mixes kinds of numbers");
+  require_valid(left.kind == right.kind && left.kind == type.kind,
+                "arithmetic mixes kinds of numbers");
   if (type.kind == TypeKind::kDecimal) {
     const bool multiplies = op == Op::kMultiply;
-    require(multiplies || left.scale == right.scale, "decimal sum of different scales");
-    require(type.scale == (multiplies ? left.scale + right.scale : left.scale),
-            "scale of a decimal result");
+    require_valid(multiplies || left.scale == right.scale, "decimal sum of different scales");
+    require_valid(type.scale == (multiplies ? left.scale + right.scale : left.scale),
+                  "scale of a decimal result");
     return;
   }
-  require(type.is_integer() || type.kind == TypeKind::kFloat64, "arithmetic on what is no number");
+  require_valid(type.is_integer() || type.kind == TypeKind::kFloat64,
+                "arithmetic on what is no number");
 }
 
 void validate_negate(const DataType& type, const Args& args) {
-  require(args.size() == 1, "negation takes one argument");
-  require(same_representation(type, args[0].type), "negation changes the type");
-  require(type.is_integer() || type.kind == TypeKind::kFloat64 || type.kind == TypeKind::kDecimal,
-          "negation of what is no number");
+  require_valid(args.size() == 1, "negation takes one argument");
+  require_valid(same_representation(type, args[0].type), "negation changes the type");
+  require_valid(
+      type.is_integer() || type.kind == TypeKind::kFloat64 || type.kind == TypeKind::kDecimal,
+      "negation of what is no number");
 }
 
 void validate_comparison(Op op, const DataType& type, const Args& args) {
-  require(args.size() == 2, "a comparison takes two arguments");
-  require(is_bool(type), "a comparison is a bool");
-  require(same_representation(args[0].type, args[1].type), "comparison of different types");
+  require_valid(args.size() == 2, "a comparison takes two arguments");
+  require_valid(is_bool(type), "a comparison is a bool");
+  require_valid(same_representation(args[0].type, args[1].type), "comparison of different types");
   const bool by_equality = op == Op::kEqual || op == Op::kNotEqual;
-  require(by_equality ? args[0].type.has_equality() : args[0].type.has_order(),
-          "comparison of what has no order here");
+  require_valid(by_equality ? args[0].type.has_equality() : args[0].type.has_order(),
+                "comparison of what has no order here");
 }
 
 void validate_logic(Op op, const DataType& type, const Args& args) {
-  require(op == Op::kNot ? args.size() == 1 : !args.empty(), "number of arguments of AND, OR, NOT");
-  require(is_bool(type), "AND, OR and NOT are bools");
+  require_valid(op == Op::kNot ? args.size() == 1 : !args.empty(),
+                "number of arguments of AND, OR, NOT");
+  require_valid(is_bool(type), "AND, OR and NOT are bools");
   for (const Expr& arg : args) {
-    require(is_bool(arg.type), "AND, OR and NOT take bools");
+    require_valid(is_bool(arg.type), "AND, OR and NOT take bools");
   }
 }
 
 void validate_in(const DataType& type, const Args& args) {
-  require(args.size() >= 2, "IN takes a value and constants");
-  require(args[0].type.has_equality(), "IN compares what has no equality here");
-  require(is_bool(type), "IN is a bool");
+  require_valid(args.size() >= 2, "IN takes a value and constants");
+  require_valid(args[0].type.has_equality(), "IN compares what has no equality here");
+  require_valid(is_bool(type), "IN is a bool");
   for (std::size_t i = 1; i < args.size(); ++i) {
-    require(args[i].kind == ExprKind::kConstant, "IN takes constants");
-    require(same_representation(args[0].type, args[i].type), "IN compares different types");
+    require_valid(args[i].kind == ExprKind::kConstant, "IN takes constants");
+    require_valid(same_representation(args[0].type, args[i].type), "IN compares different types");
   }
 }
 
 void validate_like(const DataType& type, const Args& args) {
-  require(args.size() == 2, "LIKE takes a string and a pattern");
-  require(is_bool(type), "LIKE is a bool");
-  require(args[0].type.is_string(), "LIKE of what is no string");
-  require(args[1].kind == ExprKind::kConstant && args[1].type.kind == TypeKind::kText &&
-              !args[1].constant.is_null,
-          "LIKE takes a constant text pattern");
+  require_valid(args.size() == 2, "LIKE takes a string and a pattern");
+  require_valid(is_bool(type), "LIKE is a bool");
+  require_valid(args[0].type.is_string(), "LIKE of what is no string");
+  require_valid(args[1].kind == ExprKind::kConstant && args[1].type.kind == TypeKind::kText &&
+                    !args[1].constant.is_null,
+                "LIKE takes a constant text pattern");
 }
 
 void validate_substring(const DataType& type, const Args& args) {
-  require(args.size() == 2 || args.size() == 3, "number of arguments of SUBSTRING");
-  require(type.kind == TypeKind::kText && args[0].type.kind == TypeKind::kText,
-          "SUBSTRING of what is no text");
+  require_valid(args.size() == 2 || args.size() == 3, "number of arguments of SUBSTRING");
+  require_valid(type.kind == TypeKind::kText && args[0].type.kind == TypeKind::kText,
+                "SUBSTRING of what is no text");
   for (std::size_t i = 1; i < args.size(); ++i) {
-    require(args[i].type.kind == TypeKind::kInt32, "SUBSTRING counts by int4");
+    require_valid(args[i].type.kind == TypeKind::kInt32, "SUBSTRING counts by int4");
   }
 }
 
 void validate_foreign(const Args& args) {
-  require(!args.empty() && args[0].kind == ExprKind::kConstant &&
-              args[0].type.kind == TypeKind::kText && !args[0].constant.is_null,
-          "foreign expression without its text");
+  require_valid(!args.empty() && args[0].kind == ExprKind::kConstant &&
+                    args[0].type.kind == TypeKind::kText && !args[0].constant.is_null,
+                "foreign expression without its text");
 }
 
 void validate_case(const DataType& type, const Args& args) {
-  require(args.size() >= 3 && args.size() % 2 == 1, "CASE takes pairs and an else");
+  require_valid(args.size() >= 3 && args.size() % 2 == 1, "CASE takes pairs and an else");
   for (std::size_t i = 0; i + 1 < args.size(); i += 2) {
-    require(is_bool(args[i].type), "a condition of CASE is a bool");
-    require(same_representation(type, args[i + 1].type), "branches of CASE of different types");
+    require_valid(is_bool(args[i].type), "a condition of CASE is a bool");
+    require_valid(same_representation(type, args[i + 1].type),
+                  "branches of CASE of different types");
   }
-  require(same_representation(type, args.back().type), "branches of CASE of different types");
+  require_valid(same_representation(type, args.back().type), "branches of CASE of different types");
 }
 
 bool is_cast(const DataType& from, const DataType& to) noexcept {
@@ -160,15 +165,15 @@ bool is_cast(const DataType& from, const DataType& to) noexcept {
 }
 
 void validate_one_argument(Op op, const DataType& type, const Args& args) {
-  require(args.size() == 1, "number of arguments");
+  require_valid(args.size() == 1, "number of arguments");
   const DataType& arg = args[0].type;
   if (op == Op::kCast) {
-    require(is_cast(arg, type), "unknown cast");
+    require_valid(is_cast(arg, type), "unknown cast");
   } else if (op == Op::kExtractYear) {
-    require(is_moment(arg), "extract from what is no date");
-    require(type.kind == TypeKind::kDecimal && type.scale == 0, "extract is a whole decimal");
+    require_valid(is_moment(arg), "extract from what is no date");
+    require_valid(type.kind == TypeKind::kDecimal && type.scale == 0, "extract is a whole decimal");
   } else {
-    require(is_bool(type), "IS NULL is a bool");
+    require_valid(is_bool(type), "IS NULL is a bool");
   }
 }
 
@@ -208,20 +213,20 @@ void validate_call(const Expr& expr) {
     case Op::kCast:
       return validate_one_argument(expr.op, expr.type, expr.args);
   }
-  require(false, "unknown operator");
+  require_valid(false, "unknown operator");
 }
 
 void validate(const Expr& expr, const std::vector<DataType>& input, std::size_t depth) {
-  require(depth <= kExprDepthMax, "nested too deeply");
-  require(expr.type.is_valid(), "unknown type");
+  require_valid(depth <= kExprDepthMax, "nested too deeply");
+  require_valid(expr.type.is_valid(), "unknown type");
   switch (expr.kind) {
     case ExprKind::kColumn:
-      require(expr.column < input.size(), "column out of range");
-      require(expr.type == input[expr.column], "type of a column");
+      require_valid(expr.column < input.size(), "column out of range");
+      require_valid(expr.type == input[expr.column], "type of a column");
       return;
     case ExprKind::kConstant:
-      require(expr.constant.is_null || fits_representation(expr.type, expr.constant.integer),
-              "constant out of range");
+      require_valid(expr.constant.is_null || fits_representation(expr.type, expr.constant.integer),
+                    "constant out of range");
       return;
     case ExprKind::kParam:
       return;
@@ -231,7 +236,7 @@ void validate(const Expr& expr, const std::vector<DataType>& input, std::size_t 
       }
       return validate_call(expr);
   }
-  require(false, "unknown kind");
+  require_valid(false, "unknown kind");
 }
 
 }  // namespace

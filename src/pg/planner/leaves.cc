@@ -50,7 +50,7 @@ struct ReplaceContext {
 };
 
 /// Runs in: call(); a C callback of expression_tree_mutator.
-Node* replace_mutator(Node* node, void* context) {
+Node* leaf_mutator(Node* node, void* context) {
   if (node == nullptr) {
     return nullptr;
   }
@@ -64,7 +64,7 @@ Node* replace_mutator(Node* node, void* context) {
     replace->missing = true;
     return node;
   }
-  return expression_tree_mutator(node, unprototyped(replace_mutator), context);
+  return expression_tree_mutator(node, unprototyped(leaf_mutator), context);
 }
 
 /// True as soon as something is not constant during a run. Runs in: call().
@@ -251,7 +251,7 @@ bool reads_side(const std::vector<Node*>& leaves, int varno) {
 
 Node* replace_leaves(Node* expr, const std::vector<LeafReplacement>& replacements) {
   ReplaceContext context{replacements.data(), replacements.size(), false};
-  Node* replaced = call([expr, &context] { return replace_mutator(expr, &context); });
+  Node* replaced = call([expr, &context] { return leaf_mutator(expr, &context); });
   SLUICE_CHECK(!context.missing, "an expression of a lowered plan has an unknown leaf");
   return replaced;
 }

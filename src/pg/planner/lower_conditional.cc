@@ -10,7 +10,6 @@ using plan::DataType;
 using plan::Op;
 using plan::TypeKind;
 
-constexpr DataType kBoolType = DataType::of(TypeKind::kBool);
 constexpr DataType kScaleType = DataType::of(TypeKind::kInt32);
 
 bool is_null_constant(const Value& value) {

@@ -19,6 +19,9 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
+/// What a condition yields.
+constexpr plan::DataType kBoolType = plan::DataType::of(plan::TypeKind::kBool);
+
 /// A lowered expression.
 /// Shape: `scale` is there where the values of a numeric differ in their scale (CASE with branches
 ///        of several scales): an int4 expression that is NULL exactly where the value is.

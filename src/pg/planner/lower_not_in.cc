@@ -17,11 +17,9 @@ namespace sluice::pg {
 namespace {
 
 using plan::DataType;
-using plan::Expr;
 using plan::Op;
 using plan::TypeKind;
 
-constexpr DataType kBoolType = DataType::of(TypeKind::kBool);
 constexpr DataType kCountType = DataType::of(TypeKind::kInt64);
 
 /// The subquery, if `conjunct` is NOT (x = ANY (subquery)) over one that takes nothing from outside
@@ -91,12 +89,12 @@ plan::PlanNode join_of(plan::HashJoinSpec spec, plan::PlanNode probe, plan::Plan
   return make_node(std::move(spec), std::move(inputs), rows);
 }
 
-Expr call_of(Op op, std::vector<Expr> args) {
-  return Expr::make_call(op, kBoolType, std::move(args));
+plan::Expr call_of(Op op, std::vector<plan::Expr> args) {
+  return plan::Expr::make_call(op, kBoolType, std::move(args));
 }
 
 /// The key that every row has, for the join with one row.
-Expr one() { return Expr::make_integer(1, DataType::of(TypeKind::kInt32)); }
+plan::Expr one() { return plan::Expr::make_integer(1, DataType::of(TypeKind::kInt32)); }
 
 /// One row: one(), whether there are no rows, whether no value is NULL.
 plan::PlanNode facts_of(Values values) {
@@ -106,10 +104,10 @@ plan::PlanNode facts_of(Values values) {
   std::vector<plan::PlanNode> below;
   below.push_back(std::move(values.node));
   plan::PlanNode counted = make_node(std::move(counts), std::move(below), 1);
-  const Expr rows = Expr::make_column(0, kCountType);
+  const plan::Expr rows = plan::Expr::make_column(0, kCountType);
   plan::ProjectSpec facts;
-  facts.exprs = {one(), call_of(Op::kEqual, {rows, Expr::make_integer(0, kCountType)}),
-                 call_of(Op::kEqual, {rows, Expr::make_column(1, kCountType)})};
+  facts.exprs = {one(), call_of(Op::kEqual, {rows, plan::Expr::make_integer(0, kCountType)}),
+                 call_of(Op::kEqual, {rows, plan::Expr::make_column(1, kCountType)})};
   below.clear();
   below.push_back(std::move(counted));
   return make_node(std::move(facts), std::move(below), 1);
@@ -128,11 +126,12 @@ plan::PlanNode without_unknowns(plan::PlanNode node, std::uint32_t value, plan::
   spec.outputs.push_back(build_first + 1);
   spec.outputs.push_back(build_first + 2);
   plan::PlanNode joined = join_of(std::move(spec), std::move(node), std::move(facts), rows);
-  Expr known = call_of(Op::kAnd, {call_of(Op::kIsNotNull, {Expr::make_column(value, type)}),
-                                  Expr::make_column(columns + 1, kBoolType)});
-  return filtered(std::move(joined),
-                  {call_of(Op::kOr, {Expr::make_column(columns, kBoolType), std::move(known)})},
-                  rows);
+  plan::Expr known =
+      call_of(Op::kAnd, {call_of(Op::kIsNotNull, {plan::Expr::make_column(value, type)}),
+                         plan::Expr::make_column(columns + 1, kBoolType)});
+  return filtered(
+      std::move(joined),
+      {call_of(Op::kOr, {plan::Expr::make_column(columns, kBoolType), std::move(known)})}, rows);
 }
 
 }  // namespace
@@ -170,7 +169,7 @@ void add_not_in(Lowering& lowering, Fragment& fragment, const SubPlan& subplan) 
   Values values = lower_values(lowering, subplan);
   const bool may_be_unknown = !value.not_null || !values.column.not_null;
   JoinKey key = common_key(lowering, std::move(value.expr),
-                           Expr::make_column(values.column.column, values.column.type),
+                           plan::Expr::make_column(values.column.column, values.column.type),
                            equality->inputcollid);
   const double rows = fragment.node.rows_estimated;
   plan::HashJoinSpec spec;

@@ -29,7 +29,6 @@ using plan::DataType;
 using plan::Op;
 using plan::TypeKind;
 
-constexpr DataType kBoolType = DataType::of(TypeKind::kBool);
 constexpr int kExpandedTestsMax = 32;
 
 bool is_integer(const DataType& type) {

@@ -10,7 +10,8 @@ namespace {
 constexpr int kPlaceBits = 16;
 constexpr int kLastPlace = 3;
 constexpr int kWeightSign = (kNumericShortWeightBits + 1) / 2;
-constexpr std::array<std::uint64_t, kNumericGroupDigits + 1> kPowers = {1, 10, 100, 1000, 10000};
+constexpr std::array<std::uint64_t, kNumericGroupDigits + 1> kGroupPowers = {1, 10, 100, 1000,
+                                                                             10000};
 
 constexpr std::uint64_t places(std::uint64_t first, std::uint64_t second, std::uint64_t third,
                                std::uint64_t last) {
@@ -25,8 +26,8 @@ NumericVector::NumericVector(const NumericDecoder& decoder) noexcept
       value_max_(decoder.short_max()) {
   constexpr std::uint64_t kAll = (1U << kPlaceBits) - 1;
   const auto cut_digits = static_cast<std::size_t>(decoder.cut_digits());
-  const std::uint64_t cut = kPowers[cut_digits];
-  const std::uint64_t rest = kPowers[kNumericGroupDigits - cut_digits];
+  const std::uint64_t cut = kGroupPowers[cut_digits];
+  const std::uint64_t rest = kGroupPowers[kNumericGroupDigits - cut_digits];
   constexpr std::uint64_t kDigitMax = kNumericBase - 1;
   digit_max_ = places(kDigitMax, kDigitMax, kDigitMax, kDigitMax - kDigitMax % cut);
   kept_ = places(kAll, kAll, kAll, decoder.cuts_digit() ? 0 : kAll);
