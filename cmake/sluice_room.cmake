@@ -1,7 +1,8 @@
 # A room: one folder, one target `sluice_<name>` (alias `sluice::<name>`), one test binary made of its
 # `*_test.cc` files, with Google Benchmark a program for each `*_bench.cc` (target `microbenchmarks`),
 # and with SLUICE_SANITIZE=fuzzer a fuzzer for each `*_fuzz.cc`. Links follow the DEPS, so that a use
-# which the room matrix forbids does not link; `tools/tidy.py` checks the includes themselves.
+# which the room matrix forbids does not link; `tools/tidy.py` checks the includes themselves. With
+# SLUICE_JOINED a room's sources are compiled together, so their anonymous namespaces share no name.
 
 include(GNUInstallDirs)
 
@@ -56,12 +57,27 @@ function(sluice_room name)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(SLUICE_THREADED_TESTS)
+    foreach(test IN LISTS tests)
+      file(STRINGS ${test} threads REGEX "std::thread|seat_crew\\.h" LIMIT_COUNT 1)
+      if(NOT threads)
+        list(REMOVE_ITEM tests ${test})
+      endif()
+    endforeach()
+  endif()
   if(sources)
     add_library(sluice_${name} STATIC ${sources})
     set(scope PUBLIC)
   else()
     add_library(sluice_${name} INTERFACE)
     set(scope INTERFACE)
+  endif()
+  if(sources AND SLUICE_JOINED)
+    set_target_properties(sluice_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # A joined file counts as a header: false for what its own source has in an anonymous namespace.
+      target_compile_options(sluice_${name} PRIVATE -Wno-subobject-linkage)
+    endif()
   endif()
   add_library(sluice::${name} ALIAS sluice_${name})
   target_include_directories(sluice_${name} ${scope} ${CMAKE_SOURCE_DIR}/src)
@@ -72,6 +88,7 @@ function(sluice_room name)
   if(SLUICE_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE sluice::${name} GTest::gtest_main)
+    target_compile_options(${name}_test PRIVATE ${SLUICE_TEST_OPTIONS})
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
   if(benchmark_FOUND)

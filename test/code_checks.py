@@ -1,11 +1,12 @@
 """Steps that look at the code itself: static analysis, fuzzers, and memory under valgrind."""
 
+from concurrent.futures import ThreadPoolExecutor
 import os
 import re
-import shutil
 import subprocess
+import time
 
-from results import JOBS, PORTABLE, PYTHON, ROOT, WORK, build, step
+from results import CORES, JOBS, PORTABLE, PYTHON, ROOT, WORK, run_logged, step
 
 FUZZ_SECONDS = 15
 FUZZ_SECONDS_ALL = 300
@@ -27,9 +28,9 @@ def product_sources():
     return [path for path in listed if not re.search(r"_(test|fuzz|bench)\.cc$", path)]
 
 
-def static_checks(results, with_tests):
-    """Tests are left to clang-tidy, and there to the long run: cppcheck takes GoogleTest's macros for
-    errors, and clang-tidy takes half a minute for each."""
+def static_checks(results, long):
+    """Tests are left to clang-tidy, and there to the long run, as is clang-tidy's static analyzer: cppcheck
+    takes GoogleTest's macros for errors, and clang-tidy takes half a minute for each."""
     step(results, "headers alone", [PYTHON, "tools/tidy.py", "--headers"])
     step(results, "cppcheck", ["cppcheck", "--enable=warning,performance,portability",
                                "--error-exitcode=1", "--std=c++20", "--quiet", f"-j{JOBS}", "-Isrc",
@@ -40,15 +41,11 @@ def static_checks(results, with_tests):
                           "-DCMAKE_CXX_COMPILER=clang++"])
     if configured:
         step(results, "clang-tidy", [PYTHON, "tools/clang_tidy.py", f"--build={directory}",
-                                     *(["--tests"] if with_tests else [])])
+                                     "--tests" if long else "--joined"])
 
 
-def fuzz(results, long):
-    """Every target replays its corpus and searches on: two cases each."""
-    directory = WORK / "fuzz"
-    if not build(results, "fuzz", directory, *PORTABLE, "-DSLUICE_TESTS=OFF",
-                 "-DSLUICE_SANITIZE=fuzzer", f"-DCMAKE_CXX_COMPILER={shutil.which('clang++')}"):
-        return
+def fuzz(results, directory, long):
+    """Every target of a build replays its corpus and searches on: two cases each."""
     report = WORK / "fuzz.xml"
     report.unlink(missing_ok=True)
     _, log = step(None, "fuzz", [PYTHON, "test/fuzz/fuzz.py", f"--programs={directory / 'fuzz'}",
@@ -59,13 +56,21 @@ def fuzz(results, long):
 
 def valgrind(results, directory):
     """A few unit tests of a build without sanitizers; a leak or a bad access is a failure."""
-    for name, chosen in VALGRIND_TESTS.items():
+    def run(name):
         binary = next(iter(sorted(directory.rglob(name))), directory / name)
         report = WORK / f"valgrind-{name}.xml"
         report.unlink(missing_ok=True)
-        ok, log = step(None, f"valgrind {name}",
-                       ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full", binary,
-                        f"--gtest_filter={chosen}", f"--gtest_output=xml:{report}"])
+        ok, log = run_logged(f"valgrind {name}",
+                             ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full", binary,
+                              f"--gtest_filter={VALGRIND_TESTS[name]}", f"--gtest_output=xml:{report}"])
+        return name, ok, report, log
+
+    began = time.monotonic()
+    print("== valgrind ...", end=" ", flush=True)
+    with ThreadPoolExecutor(CORES) as pool:
+        done = list(pool.map(run, VALGRIND_TESTS))
+    print(f"{'ok' if all(ok for _, ok, _, _ in done) else 'FAILED'} ({time.monotonic() - began:.0f} s)", flush=True)
+    for name, ok, report, log in done:
         results.add_junit("valgrind", report, log)
         results.add(f"valgrind: {name} is clean", ok, log)
 

@@ -1,9 +1,9 @@
 """Steps with fault points: storms over seats, the server, the server under AddressSanitizer."""
 
-import os
 import subprocess
 
-from results import PYTHON, ROOT, WATCHED, WORK, build, step, unit_tests
+from oracle_runs import oracle
+from results import WATCHED, WORK, build, step, unit_tests
 
 STORMS = ("thread_storm_test", "process_storm_test", "allocation_storm_test")
 ORACLE = ("test_faults.py", "test_storm.py")
@@ -14,22 +14,6 @@ SANITIZER_OPTIONS = (
     "detect_stack_use_after_return=0:abort_on_error=1",
     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:abort_on_error=1",
 )
-
-
-def oracle(results, name, module, files, long, **environment):
-    """Files of test/oracle, on a cluster and with a library of their own."""
-    cluster, report = WORK / f"cluster-{name}", WORK / f"{name}.xml"
-    report.unlink(missing_ok=True)
-    subprocess.run([ROOT / "tools/cluster.sh", "drop", cluster], check=False)
-    try:
-        _, log = step(None, name, [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                                   f"--junitxml={report}", *(f"test/oracle/{file}" for file in files),
-                                   *(["--all"] if long else [])],
-                      env={**os.environ, "SLUICE_CLUSTER": str(cluster), "SLUICE_MODULE": str(module),
-                           **environment})
-        results.add_junit(name, report, log)
-    finally:
-        subprocess.run([ROOT / "tools/cluster.sh", "drop", cluster], check=False)
 
 
 def gcc_library(name):

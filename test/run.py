@@ -13,6 +13,7 @@ import sys
 
 import code_checks
 import faults
+from oracle_runs import drop, oracle
 from results import PORTABLE, PYTHON, ROOT, WATCHED, WORK, Results, build, step, unit_tests
 
 
@@ -25,23 +26,18 @@ def check_sources(results):
 
 
 def server_tests(results, module, all_suites):
+    files = sorted(path.name for path in (ROOT / "test/oracle").glob("test_*.py"))
+    oracle(results, "oracle", module, [file for file in files if file not in faults.ORACLE], all_suites)
     cluster = WORK / "cluster"
-    subprocess.run([ROOT / "tools/cluster.sh", "drop", cluster], check=False)
+    drop(cluster)
     environment = {**os.environ, "SLUICE_CLUSTER": str(cluster), "SLUICE_MODULE": str(module)}
     try:
-        report = WORK / "oracle.xml"
-        report.unlink(missing_ok=True)
-        _, log = step(None, "oracle", [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                                       f"--junitxml={report}", "test/oracle",
-                                       *(f"--ignore=test/oracle/{file}" for file in faults.ORACLE),
-                                       *(["--all"] if all_suites else [])], env=environment)
-        results.add_junit("oracle", report, log)
         for suite in ("sql", "isolation"):
             runner = ROOT / "test" / suite / "run.sh"
             if runner.exists():
                 regress_tests(results, suite, runner, environment)
     finally:
-        subprocess.run([ROOT / "tools/cluster.sh", "drop", cluster], check=False)
+        drop(cluster)
 
 
 def model_checks(results, all_bounds):
@@ -64,6 +60,37 @@ def regress_tests(results, suite, runner, environment):
         results.add(f"{suite}: run", False, log)
 
 
+def gcc_checks(results, all_suites):
+    """The product as it is delivered, each source by itself."""
+    # What only measures must at least compile.
+    targets = ("all", "microbenchmarks") if all_suites else ("all",)
+    if build(results, "gcc", WORK / "gcc", "-DSLUICE_TEST_OPTIONS=-O1;-g1", targets=targets):
+        unit_tests(results, "gcc", WORK / "gcc")
+        code_checks.one_core(results, WORK / "gcc")
+        code_checks.valgrind(results, WORK / "gcc")
+        server_tests(results, WORK / "gcc/sluice.so", all_suites)
+
+
+def clang_checks(results, all_suites):
+    """One build under AddressSanitizer and UBSan for the unit tests and the fuzzers."""
+    clang = f"-DCMAKE_CXX_COMPILER={shutil.which('clang++')}"
+    if build(results, "asan", WORK / "asan", *PORTABLE, *WATCHED, clang, "-DSLUICE_SANITIZE=fuzzer"):
+        unit_tests(results, "asan", WORK / "asan")
+        code_checks.fuzz(results, WORK / "asan", long=all_suites)
+    if all_suites:
+        build(results, "clang", WORK / "clang", *PORTABLE, clang, "-DSLUICE_TESTS=OFF")
+
+
+def thread_checks(results, all_suites):
+    """ThreadSanitizer: only for tests that start threads, but for the long run."""
+    threaded = ("exchange_test", "engine_test", "thread_storm_test")
+    if build(results, "tsan", WORK / "tsan", *PORTABLE, *WATCHED, "-DSLUICE_SANITIZE=thread",
+             f"-DSLUICE_THREADED_TESTS={'OFF' if all_suites else 'ON'}", "-DSLUICE_FAULT_POINTS=ON",
+             targets=threaded):
+        unit_tests(results, "tsan", WORK / "tsan", threaded,
+                   SLUICE_STORM_SEEDS="1000" if all_suites else "100")
+
+
 def summarize(results):
     for name, log in results.failures:
         print(f"FAILED {name}" + (f"  (log: {os.path.relpath(log, ROOT)})" if log else ""))
@@ -81,27 +108,12 @@ def main():
     WORK.mkdir(exist_ok=True)
     results = Results()
     check_sources(results)
-    code_checks.static_checks(results, with_tests=arguments.all)
+    code_checks.static_checks(results, long=arguments.all)
     model_checks(results, arguments.all)
-    # What only measures must at least compile.
-    targets = ("all", "microbenchmarks") if arguments.all else ("all",)
-    if build(results, "gcc", WORK / "gcc", targets=targets):
-        unit_tests(results, "gcc", WORK / "gcc")
-        code_checks.one_core(results, WORK / "gcc")
-        code_checks.valgrind(results, WORK / "gcc")
-        server_tests(results, WORK / "gcc/sluice.so", arguments.all)
+    gcc_checks(results, arguments.all)
     faults.storms_and_server(results, arguments.all)
-    if build(results, "asan", WORK / "asan", *PORTABLE, *WATCHED, "-DSLUICE_SANITIZE=address"):
-        unit_tests(results, "asan", WORK / "asan")
-    threaded = ("exchange_test", "engine_test", "thread_storm_test")
-    if build(results, "tsan", WORK / "tsan", *PORTABLE, *WATCHED, "-DSLUICE_SANITIZE=thread",
-             "-DSLUICE_FAULT_POINTS=ON", targets=threaded):
-        unit_tests(results, "tsan", WORK / "tsan", threaded,
-                   SLUICE_STORM_SEEDS="1000" if arguments.all else "100")
-    code_checks.fuzz(results, long=arguments.all)
-    clang = shutil.which("clang++")
-    build(results, "clang", WORK / "clang", *PORTABLE, f"-DCMAKE_CXX_COMPILER={clang}",
-          "-DSLUICE_TESTS=OFF")
+    clang_checks(results, arguments.all)
+    thread_checks(results, arguments.all)
     return summarize(results)
 
 

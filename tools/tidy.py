@@ -2,7 +2,8 @@
 """Checks the house rules that no compiler knows: sizes, names, includes, rooms.
 
     tools/tidy.py              checks every source; one line a finding, exit 1 if there is one
-    tools/tidy.py --headers    compiles each header outside src/pg alone (CXX, default g++)
+    tools/tidy.py --headers    compiles each header outside src/pg alone (CXX, default g++), but for those
+                               with a source of their own, which includes them first
     tools/tidy.py --self-test  shows that every rule finds a bad sample and leaves a good one alone
 """
 
@@ -304,9 +305,10 @@ def check_repository():
 
 
 def check_headers():
-    headers = [path for path in Repository(ROOT).paths
-               if path.endswith(".h") and path.startswith("src/")
-               and not path.startswith("src/pg/")]
+    repository = Repository(ROOT)
+    headers = [path for path in repository.paths
+               if path.endswith(".h") and path.startswith("src/") and not path.startswith("src/pg/")
+               and not repository.exists(path.removesuffix(".h") + ".cc")]
 
     def compile_alone(header):
         return subprocess.run(
