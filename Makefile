@@ -69,6 +69,7 @@ microbenchmarks: deps-bench configure
 
 bench-clean:
 	@tools/cluster.sh drop bench/run
+	@tools/cluster.sh drop bench/run-plain
 	rm -rf bench/parquet_*
 
 check: deps-check

@@ -44,12 +44,22 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def start(arguments):
+def start(directory, module, *settings):
     memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1 << 20)
-    tpch.cluster("install", arguments.directory, arguments.module)
-    tpch.cluster("start", arguments.directory, f"shared_buffers={max(128, min(8192, memory_mb // 3))}MB",
+    tpch.cluster("install", directory, module)
+    tpch.cluster("start", directory, f"shared_buffers={max(128, min(8192, memory_mb // 3))}MB",
                  "work_mem=64MB", "hash_mem_multiplier=4", f"effective_cache_size={memory_mb // 2}MB",
-                 "maintenance_work_mem=1GB", f"statement_timeout={TIMEOUT_MS}")
+                 "maintenance_work_mem=1GB", f"statement_timeout={TIMEOUT_MS}", *settings)
+
+
+def measure_overhead(arguments, workload):
+    """A server that does not have the library runs beside."""
+    plain = arguments.directory.with_name(arguments.directory.name + "-plain")
+    start(plain, arguments.module)
+    try:
+        return overhead.measure(arguments.directory, plain, workload, arguments.workers, arguments.runs)
+    finally:
+        tpch.cluster("stop", plain)
 
 
 def normal(value):
@@ -185,7 +195,7 @@ def run_topics(arguments, clock, parts, workload):
     directory = arguments.directory
     calls = {"scaling": (scaling, scaling.measure, directory, workload, few_runs),
              "memory": (memory, memory.measure, directory, workload, arguments.workers),
-             "overhead": (overhead, overhead.measure, directory, workload, arguments.workers, arguments.runs)}
+             "overhead": (overhead, measure_overhead, arguments, workload)}
     topics = {}
     for key, (module, function, *rest) in calls.items():
         if key in parts:
@@ -200,7 +210,7 @@ def main():
     clock = Clock()
     topics = {"micro": (micro, clock.run("micro", micro.measure, arguments.build))} if "micro" in parts else {}
     say(f"== cluster in {arguments.directory}")
-    start(arguments)
+    start(arguments.directory, arguments.module, "shared_preload_libraries=sluice")
     chosen = [workloads.TpcH(arguments.directory, arguments.sf),
               workloads.DbBenchmark(arguments.directory, arguments.rows)]
     topics |= run_topics(arguments, clock, parts, chosen[0])

@@ -11,7 +11,7 @@ import threading
 import time
 
 import tpch
-from rivals import Postgres
+from rivals import OFF, Postgres
 from tpch import say
 
 TITLE = "Memory"
@@ -88,7 +88,7 @@ def measure(directory, workload, workers):
     rows = []
     for query in QUERIES:
         for work_mem in WORK_MEM_MB:
-            for name, settings in (("PostgreSQL", {}), ("Sluice", {"session_preload_libraries": "sluice"})):
+            for name, settings in (("PostgreSQL", OFF), ("Sluice", {})):
                 engine = Postgres(name, directory, workload, work_mem=f"{work_mem}MB",
                                   hash_mem_multiplier=HASH_MEM_MULTIPLIER,
                                   max_parallel_workers_per_gather=workers, **settings)

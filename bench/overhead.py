@@ -7,7 +7,7 @@ import statistics
 import subprocess
 
 import tpch
-from rivals import timed
+from rivals import OFF, timed
 from tpch import say
 
 TITLE = "Overheads"
@@ -57,20 +57,20 @@ def pgbench(directory, *arguments, options=""):
     return done.stdout
 
 
-def launch(directory, workers):
+def launch(directory, plain, workers):
     """Medians of the trivial query, each plan with `workers` workers really launched."""
+    loaded = {"session_preload_libraries": "sluice"}
+    forced = {"sluice.mode": "force", "sluice.workers": workers}
     cheap = {"parallel_setup_cost": 0, "parallel_tuple_cost": 0, "min_parallel_table_scan_size": 0,
              "max_parallel_workers_per_gather": workers}
     sessions = {
-        "serial": Session(directory, DATABASE, max_parallel_workers_per_gather=0),
-        "PostgreSQL": Session(directory, DATABASE, **cheap),
+        "serial": Session(plain, DATABASE, max_parallel_workers_per_gather=0),
+        "PostgreSQL": Session(plain, DATABASE, **cheap),
         # Workers load the library, too: what it costs them whose query is not even Sluice's.
-        "PostgreSQL, library loaded": Session(directory, DATABASE, session_preload_libraries="sluice",
-                                              **{"sluice.mode": "off"}, **cheap),
-        "Sluice": Session(directory, DATABASE, session_preload_libraries="sluice",
-                          **{"sluice.mode": "force", "sluice.workers": workers}),
-        "Sluice, leader alone": Session(directory, DATABASE, session_preload_libraries="sluice",
-                                        **{"sluice.mode": "force", "sluice.workers": 0}),
+        "PostgreSQL, library loaded": Session(plain, DATABASE, **loaded, **OFF, **cheap),
+        "Sluice, library loaded": Session(plain, DATABASE, **loaded, **forced),
+        "Sluice": Session(directory, DATABASE, **forced),
+        "Sluice, leader alone": Session(directory, DATABASE, **{**forced, "sluice.workers": 0}),
     }
     check_plans(sessions, workers)
     times = {name: [] for name in sessions}
@@ -98,8 +98,7 @@ def check_plans(sessions, workers):
 
 def planning(directory, workload, runs):
     """Medians of EXPLAIN over all queries of the workload: {"off": ms, "auto": ms}, sums."""
-    sessions = {mode: Session(directory, workload.database, session_preload_libraries="sluice",
-                              **{"sluice.mode": mode}) for mode in ("off", "auto")}
+    sessions = {mode: Session(directory, workload.database, **{"sluice.mode": mode}) for mode in ("off", "auto")}
     totals = {mode: 0.0 for mode in sessions}
     for query in workload.queries().values():
         times = {mode: [] for mode in sessions}
@@ -111,7 +110,7 @@ def planning(directory, workload, runs):
     return totals
 
 
-def oltp(directory):
+def oltp(plain):
     """{mode: {"without": us, "with": us, "ratio": median of the pairs' ratios}} of pgbench -S."""
     result = {}
     for mode in ("simple", "prepared"):
@@ -120,7 +119,7 @@ def oltp(directory):
             order = ("without", "with") if turn % 2 == 0 else ("with", "without")
             for which in order:
                 options = "-c session_preload_libraries=sluice" if which == "with" else ""
-                text = pgbench(directory, "-S", "-n", "-M", mode, "-T", str(OLTP_SECONDS), options=options)
+                text = pgbench(plain, "-S", "-n", "-M", mode, "-T", str(OLTP_SECONDS), options=options)
                 rate = float(re.search(r"^tps = ([0-9.]+)", text, re.M).group(1))
                 latencies[which].append(1e6 / rate)
         pairs = [b / a for a, b in zip(latencies["without"], latencies["with"])]
@@ -129,11 +128,12 @@ def oltp(directory):
     return result
 
 
-def measure(directory, workload, workers, runs):
-    fill(directory)
-    data = {"workers": workers, "launch": launch(directory, workers),
-            "planning": planning(directory, workload, runs), "queries": len(workload.queries()),
-            "oltp": oltp(directory)}
+def measure(directory, plain, workload, workers, runs):
+    """The server in `directory` has the library in shared_preload_libraries, the one in `plain` has not."""
+    for server in (directory, plain):
+        fill(server)
+    data = {"workers": workers, "launch": launch(directory, plain, workers),
+            "planning": planning(directory, workload, runs), "queries": len(workload.queries()), "oltp": oltp(plain)}
     say("trivial query, ms: " + ", ".join(f"{name} {ms:.2f}" for name, ms in data["launch"].items()))
     say(f"EXPLAIN of {data['queries']} queries, ms: off {data['planning']['off']:.1f}, "
         f"auto {data['planning']['auto']:.1f}")
@@ -148,7 +148,9 @@ def section(data, _machine):
              "| plan | ms |", "|---|---:|"]
     labels = {"serial": "PostgreSQL serial", "PostgreSQL": f"PostgreSQL, Gather with {data['workers']} workers",
               "PostgreSQL, library loaded": "the same, with the library in `session_preload_libraries`",
-              "Sluice": f"Sluice, {data['workers']} workers", "Sluice, leader alone": "Sluice, leader alone"}
+              "Sluice, library loaded": f"Sluice, {data['workers']} workers, loaded like that",
+              "Sluice": "Sluice in the server that has it in `shared_preload_libraries`, as in all other measurements",
+              "Sluice, leader alone": "the same, leader alone"}
     lines += [f"| {labels[name]} | {ms:.2f} |" for name, ms in data["launch"].items()]
     off, auto = data["planning"]["off"], data["planning"]["auto"]
     lines += ["", f"Planning (`EXPLAIN`, client's time): the {data['queries']} TPC-H queries together take "

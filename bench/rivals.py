@@ -5,6 +5,8 @@ import time
 
 import tpch
 
+OFF = {"sluice.mode": "off"}
+
 
 def timed(rival, query):
     """The rows, and the client's milliseconds until the last one."""
@@ -14,7 +16,8 @@ def timed(rival, query):
 
 
 class Postgres:
-    """PostgreSQL in the benchmark's cluster; `settings` tell serial, parallel and Sluice apart."""
+    """PostgreSQL in the benchmark's cluster, which has the library; `settings` tell serial, parallel and Sluice
+    apart."""
 
     def __init__(self, name, directory, workload, **settings):
         self.name = name
@@ -88,9 +91,9 @@ def all_rivals(directory, workload, workers):
     threads = min(workers + 1, os.cpu_count() or 1)
     parallel = {"max_parallel_workers_per_gather": workers}
     return [
-        Postgres("serial", directory, workload, max_parallel_workers_per_gather=0),
-        Postgres("parallel", directory, workload, **parallel),
-        Postgres("Sluice", directory, workload, session_preload_libraries="sluice", **parallel),
+        Postgres("serial", directory, workload, max_parallel_workers_per_gather=0, **OFF),
+        Postgres("parallel", directory, workload, **parallel, **OFF),
+        Postgres("Sluice", directory, workload, **parallel),
         DuckDb(workload, threads),
         DataFusion(workload, threads),
     ]

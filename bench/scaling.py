@@ -3,7 +3,7 @@
 import statistics
 
 import tpch
-from rivals import Postgres, timed
+from rivals import OFF, Postgres, timed
 from tpch import say
 
 TITLE = "Scaling"
@@ -17,9 +17,7 @@ def measure(directory, workload, runs):
     engines = {(name, workers): Postgres(name, directory, workload,
                                          max_parallel_workers_per_gather=workers, **settings)
                for workers in WORKERS
-               for name, settings in (("PostgreSQL", {}),
-                                      ("Sluice", {"session_preload_libraries": "sluice",
-                                                  "sluice.workers": workers}))}
+               for name, settings in (("PostgreSQL", OFF), ("Sluice", {"sluice.workers": workers}))}
     points = []
     for query in QUERIES:
         times = {key: [] for key in engines}

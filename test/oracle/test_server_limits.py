@@ -56,6 +56,17 @@ def hard_limit(pid, kind):
     return line[len("Max realtime priority     "):].split()[1]
 
 
+def test_library_that_the_server_has_preloaded(server):
+    server.start("shared_preload_libraries=sluice")
+    with tpch.connect(server.directory, "postgres").cursor() as cursor:  # which loads nothing itself
+        cursor.execute("set sluice.mode = force; set sluice.min_cost = 0; set sluice.workers = 2; set min_parallel_table_scan_size = 0")
+        cursor.execute("explain (analyze, costs off, timing off) " + JOIN)
+        lines = [line.strip() for (line,) in cursor.fetchall()]
+        assert any("Custom Scan (Sluice)" in line for line in lines) and "Workers Launched: 2" in lines, "\n".join(lines)
+    server.assert_works()
+    server.start()
+
+
 @pytest.mark.parametrize("slots, launched", ((1, 0), (2, 1), (3, 2)))
 def test_worker_slots_exhausted(server, slots, launched):
     """The server's own launcher takes a slot; what is left is what comes."""
