@@ -111,6 +111,7 @@ class SpecEncoder {
     }
     encode_enum(foreign.order, out_);
     out_.flag(foreign.keeps_rows);
+    out_.flag(foreign.errors_abandon);
   }
   void encode_columns(const std::vector<plan::ScanColumn>& columns) const {
     out_.count(columns.size());
@@ -176,6 +177,7 @@ plan::ForeignAggregateSpec decode_foreign(ByteReader& in) {
   }
   foreign.order = in.enumerator(plan::RowOrder::kScan);
   foreign.keeps_rows = in.flag();
+  foreign.errors_abandon = in.flag();
   return foreign;
 }
 

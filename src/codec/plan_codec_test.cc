@@ -65,6 +65,7 @@ PlanSpec foreign_aggregates() {
   calls[1].foreign.order = RowOrder::kScan;
   calls[2].foreign.keeps_rows = true;
   calls[2].foreign.order = RowOrder::kChecked;
+  calls[2].foreign.errors_abandon = false;
   calls.push_back({AggregateFunction::kCountStar, 0, kInt8});
   return build_plan(build_aggregate(build_scan("t", {{"a", kInt4}, {"b", kText}, {"c", kBool}}, 9),
                                     {0}, std::move(calls), 2));

@@ -9,7 +9,7 @@
 namespace sluice::codec {
 
 inline constexpr std::uint32_t kPlanMagic = 0x4E4C5053;  // "SPLN"
-inline constexpr std::uint16_t kPlanVersion = 7;
+inline constexpr std::uint16_t kPlanVersion = 8;
 inline constexpr std::size_t kPlanBytesMax = std::size_t{4} << 20;
 
 /// Magic, version, flags (zero), length, zero, checksum.

@@ -141,7 +141,8 @@ struct ForeignAggregateSpec {
   std::vector<std::uint32_t> arguments;
   std::optional<std::uint32_t> filter;  // a bool column: rows where it is not true do not count
   RowOrder order = RowOrder::kAny;
-  bool keeps_rows = false;  // until the group is complete: for memory estimates
+  bool keeps_rows = false;     // until the group is complete: for memory estimates
+  bool errors_abandon = true;  // the run, where they are of a value; else they are the query's
 
   friend bool operator==(const ForeignAggregateSpec&, const ForeignAggregateSpec&) = default;
 };

@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture(scope="module", autouse=True)
 def tables(session):
     session.execute("""
-        drop table if exists groups, members, facts;
+        drop table if exists groups, members, facts cascade;
         create table groups (id int, name text);
         insert into groups select g, 'group ' || g from generate_series(1, 25) g;
         create table members (id int primary key, group_id int);

@@ -130,7 +130,7 @@ HARMFUL = [
     "select k, label c from s order by k limit (select min(k) from s)",
     "select k, (select id from odd where id = s.k) c from s offset 0",
     "select substr(label, 7)::int k, label c from s where label like 'label%' order by s.k limit 100 offset 1",
-    "select k, same(k) c from s offset 0",
+    "select k, same(k) c from s order by k, label limit 100 offset 1",
     r"select k, label c from s where label like 'a\\_%' order by k, label limit 100 offset 1",
     "select k, label c from s where 'label' like label order by k, label limit 100 offset 1",
     "select k, sum(any_n) c from s, wide where wide.id = s.k group by k order by k limit 100 offset 1",

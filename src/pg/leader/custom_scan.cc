@@ -7,6 +7,7 @@
 #include "pg/border/guard.h"
 #include "pg/border/pg_include.h"
 #include "pg/leader/child_plans.h"
+#include "pg/leader/execute_rights.h"
 #include "pg/leader/explain_document.h"
 #include "pg/leader/leader_scan.h"
 #include "pg/planner/sluice_plan.h"
@@ -61,6 +62,7 @@ void begin_scan(CustomScanState* node, EState* estate, int flags) {
   state->flags = flags;
   state->inputs = plan_inputs_begin(node, flags, &state->input_count);
   state->root = guard([=] {
+    check_execute_rights(static_cast<const Plan*>(linitial(plan->custom_plans)));
     PlanInputs inputs;
     for (int i = 0; i < state->input_count; ++i) {
       inputs.push_back(&state->inputs[i]);

@@ -28,15 +28,17 @@ enum class Recipe : std::uint8_t { kCountStar, kCount, kSum, kAverage, kMin, kMa
 class AggregateBuilder {
  public:
   /// `rows_in_order`: they come as PostgreSQL's scan reads them. `foreign_distinct`: aggregates
-  /// with DISTINCT are left to PostgreSQL's functions.
+  /// with DISTINCT are left to PostgreSQL's functions. `comes_to_all`: PostgreSQL, too, computes
+  /// every group, come what may.
   AggregateBuilder(Lowering& lowering, const ChildColumns& child, const Scope& scope,
-                   bool rows_in_order, bool foreign_distinct)
+                   bool rows_in_order, bool foreign_distinct, bool comes_to_all)
       : lowering_(lowering),
         child_(child),
         scope_(scope),
         exprs_(lowering, scope),
         rows_in_order_(rows_in_order),
-        foreign_distinct_(foreign_distinct) {}
+        foreign_distinct_(foreign_distinct),
+        comes_to_all_(comes_to_all) {}
 
   void add_key(Var* var);
   /// By the engine's own functions where they can, else by PostgreSQL's.
@@ -86,6 +88,7 @@ class AggregateBuilder {
   ExprLowering exprs_;
   bool rows_in_order_;
   bool foreign_distinct_;
+  bool comes_to_all_;
   std::vector<plan::Expr> inputs_;
   plan::AggregateSpec spec_;
   std::vector<bool> distinct_calls_;             // by call

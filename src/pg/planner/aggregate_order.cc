@@ -5,6 +5,7 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/htup_details.h>
+#include <access/transam.h>
 #include <catalog/pg_aggregate.h>
 #include <catalog/pg_type.h>
 #include <miscadmin.h>
@@ -20,7 +21,8 @@ using plan::RowOrder;
 
 namespace {
 
-/// Aggregates whose states are counts, exact sums of integers and numerics, or sets of bits.
+/// Aggregates whose states are counts, exact sums of integers and numerics, or sets of bits; and
+/// ranks, which count the rows before one that is not among them.
 bool is_commutative(Oid aggregate) noexcept {
   switch (aggregate) {
     case F_COUNT_:
@@ -62,23 +64,29 @@ bool is_commutative(Oid aggregate) noexcept {
     case F_BIT_XOR_INT2:
     case F_BIT_XOR_INT4:
     case F_BIT_XOR_INT8:
+    case F_RANK_ANY:
+    case F_DENSE_RANK_ANY:
+    case F_PERCENT_RANK_ANY:
+    case F_CUME_DIST_ANY:
       return true;
     default:
       return is_plain_sum(aggregate);  // exact in any order
   }
 }
 
-/// min and max: of equal values either may come out.
-bool is_extreme(Oid aggregate) {
-  return call([aggregate] {
-    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
+/// min and max, whose state is the value that they choose: of equal values either may come out.
+bool is_extreme(const Aggref& aggref) {
+  return call([&aggref] {
+    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggref.aggfnoid));
     if (!HeapTupleIsValid(tuple)) {
       return false;
     }
-    const Oid sort_operator =
-        reinterpret_cast<const FormData_pg_aggregate*>(GETSTRUCT(tuple))->aggsortop;
+    const auto* form = reinterpret_cast<const FormData_pg_aggregate*>(GETSTRUCT(tuple));
+    const bool chooses = OidIsValid(form->aggsortop) && !OidIsValid(form->aggfinalfn);
+    const Oid transition = form->aggtransfn;
     ReleaseSysCache(tuple);
-    return OidIsValid(sort_operator);
+    return chooses && func_strict(transition) && list_length(aggref.aggargtypes) == 1 &&
+           linitial_oid(aggref.aggargtypes) == aggref.aggtranstype;
   });
 }
 
@@ -208,10 +216,11 @@ RowOrder order_wanted(const Aggref& aggref, Forms forms, bool may_scan) {
       (aggref.aggdistinct == NIL && is_commutative(aggref.aggfnoid))) {
     return RowOrder::kAny;
   }
-  const bool sorts_itself = aggref.aggkind == AGGKIND_ORDERED_SET;
-  const bool is_sorted = !sorts_itself && (aggref.aggorder != NIL || aggref.aggdistinct != NIL);
-  const bool is_one_of_them = is_extreme(aggref.aggfnoid);
-  const bool wants_none = sorts_itself || is_sorted_by_all(aggref) || is_one_of_them;
+  const bool is_of_set = AGGKIND_IS_ORDERED_SET(aggref.aggkind);
+  const bool sorts_itself = is_of_set && aggref.aggfnoid < FirstNormalObjectId;
+  const bool is_sorted = !is_of_set && (aggref.aggorder != NIL || aggref.aggdistinct != NIL);
+  const bool is_one_of_them = is_extreme(aggref);
+  const bool wants_none = sorts_itself || (is_sorted && is_sorted_by_all(aggref)) || is_one_of_them;
   if (wants_none && forms != Forms::kMany) {
     return forms == Forms::kOne ? RowOrder::kAny : RowOrder::kChecked;
   }

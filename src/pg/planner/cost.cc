@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "pg/border/call.h"
 #include "pg/planner/plan_children.h"
+#include "pg/planner/plan_expressions.h"
+#include "pg/planner/user_code.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <optimizer/cost.h>
@@ -30,7 +33,12 @@ double without_penalty(double cost) noexcept {
   return cost < disable_cost ? cost : std::fmod(cost, disable_cost);
 }
 
-double factor_of(const Plan* node) noexcept {
+/// Users' functions take as long here as there.
+double factor_of(const Plan* node) {
+  auto* expressions = reinterpret_cast<Node*>(expressions_of(node));
+  if (call([expressions] { return calls_users_functions(expressions); })) {
+    return 1;
+  }
   switch (nodeTag(node)) {
     case T_SeqScan:
       return kScanFactor;
@@ -47,7 +55,7 @@ double factor_of(const Plan* node) noexcept {
 }
 
 /// The part of PostgreSQL's cost that the engine needs for a subtree, without its plan inputs.
-double engine_cost(const Plan* node, std::span<Plan* const> plan_inputs) noexcept {
+double engine_cost(const Plan* node, std::span<Plan* const> plan_inputs) {
   if (std::ranges::find(plan_inputs, node) != plan_inputs.end()) {
     return 0;
   }
@@ -90,8 +98,7 @@ Costs planned_costs(const Plan* node) noexcept {
   return {without_penalty(node->startup_cost), without_penalty(node->total_cost)};
 }
 
-Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec,
-                     const RunTraits& traits) noexcept {
+Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec, const RunTraits& traits) {
   const int more_seats = traits.leader_computes ? traits.workers : traits.workers - 1;
   const double seats = 1 + kWorkerShare * std::max(more_seats, 0);
   const double startup = traits.workers > 0 ? parallel_setup_cost : kLeaderAloneStartup;

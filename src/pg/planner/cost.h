@@ -39,8 +39,9 @@ struct RunTraits {
 
 /// Of running `replaced` here. Shape: `spec` is `replaced` lowered, and distributed where there are
 /// workers.
+/// Errors: PgError.
 [[nodiscard]] Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec,
-                                   const RunTraits& traits) noexcept;
+                                   const RunTraits& traits);
 
 /// What workers have to save to be asked for, beyond parallel_setup_cost: their start and end take
 /// longer than that says.

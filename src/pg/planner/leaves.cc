@@ -6,18 +6,10 @@
 #include "pg/planner/plan_children.h"
 
 SLUICE_PG_HEADERS_BEGIN
-#include <access/htup_details.h>
-#include <access/transam.h>
-#include <catalog/pg_language.h>
-#include <catalog/pg_proc.h>
-#include <catalog/pg_type.h>
 #include <nodes/plannodes.h>
 #include <nodes/primnodes.h>
 #include <optimizer/optimizer.h>
-#include <parser/parse_coerce.h>
 #include <utils/fmgroids.h>
-#include <utils/lsyscache.h>
-#include <utils/syscache.h>
 SLUICE_PG_HEADERS_END
 
 #include <algorithm>
@@ -120,64 +112,6 @@ bool storage_walker(Node* node, void* context) {
          expression_tree_walker(node, unprototyped(storage_walker), context);
 }
 
-/// Built-in functions that run statements of their own (table_to_xml and the like) are among those
-/// that a worker may not call. Runs in: call().
-bool is_foreign_function(Oid function, void*) {
-  HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-  if (!HeapTupleIsValid(tuple)) {
-    return true;
-  }
-  const auto* facts = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-  const bool plain = facts->prolang == INTERNALlanguageId && facts->proparallel == PROPARALLEL_SAFE;
-  ReleaseSysCache(tuple);
-  return !plain || looks_at_storage(function);
-}
-
-/// Whether json functions call somebody's cast for values of the type. Runs in: call().
-/// Source: PostgreSQL, json_categorize_type.
-bool has_cast_to_json(Oid type) {
-  Oid function = InvalidOid;
-  return find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC;
-}
-
-/// Whether operators and subscripts of the type may be anybody's functions: it, or what it is made
-/// of, is not built in. Enums have built-in ones. Runs in: call().
-bool is_foreign_type(Oid type) {
-  Oid base = getBaseType(type);
-  const Oid element = get_element_type(base);
-  base = OidIsValid(element) ? getBaseType(element) : base;
-  return base >= FirstNormalObjectId && (!type_is_enum(base) || has_cast_to_json(base));
-}
-
-/// Whether a value of such a type comes in here: other expressions have their types from these, or
-/// from functions. Runs in: call().
-bool brings_foreign_type(Node* node) {
-  switch (nodeTag(node)) {
-    case T_Var:
-    case T_Const:
-    case T_Param:
-    case T_RelabelType:
-    case T_SubscriptingRef:
-    case T_ArrayExpr:
-    case T_MinMaxExpr:
-      return is_foreign_type(exprType(node));
-    default:
-      return false;
-  }
-}
-
-/// True as soon as something calls a function that is not built in or runs statements of its own.
-/// Runs in: call().
-bool foreign_walker(Node* node, void* context) {
-  if (node == nullptr) {
-    return false;
-  }
-  // A domain's constraints are anybody's expressions.
-  return IsA(node, CoerceToDomain) || check_functions_in_node(node, is_foreign_function, context) ||
-         brings_foreign_type(node) ||
-         expression_tree_walker(node, unprototyped(foreign_walker), context);
-}
-
 /// Collects into `context`, a Bitmapset*. Runs in: call().
 bool init_plan_walker(Node* node, void* context) {
   if (node == nullptr) {
@@ -263,12 +197,10 @@ bool is_run_constant(Node* expr, const Bitmapset* init_plan_params) {
   });
 }
 
+bool reads_storage(Node* expr) { return storage_walker(expr, nullptr); }
+
 bool reads_storage(const Query* query) {
   return storage_walker(reinterpret_cast<Node*>(const_cast<Query*>(query)), nullptr);
-}
-
-bool calls_built_ins_only(Node* expr) {
-  return call([expr] { return !foreign_walker(expr, nullptr); });
 }
 
 Bitmapset* init_plan_params_of(Node* run_constants) {

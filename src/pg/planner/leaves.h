@@ -43,11 +43,9 @@ struct LeafReplacement {
 /// Whether a function anywhere in the query tells how a value is stored, which the engine does not
 /// keep: pg_column_size(). May ereport: for the planner hook, above which no C++ frame is.
 [[nodiscard]] bool reads_storage(const Query* query);
-
-/// Whether all functions that `expr` calls are PostgreSQL's own in C, those that its types bring
-/// along included.
-/// Errors: PgError.
-[[nodiscard]] bool calls_built_ins_only(Node* expr);
+/// The same of an expression, in which SQL functions may have been replaced by their bodies. Runs
+/// in: call().
+[[nodiscard]] bool reads_storage(Node* expr);
 
 /// The init plans whose results `run_constants` (a Node or a List) need, by their parameters.
 /// Errors: PgError.

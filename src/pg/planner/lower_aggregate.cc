@@ -1,6 +1,7 @@
 // Agg -> AggregateSpec, and the aggregates that the engine has.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "pg/border/call.h"
 #include "pg/planner/aggregate_builder.h"
@@ -527,6 +528,8 @@ Var* child_var(Plan* child, AttrNumber attribute) {
 
 Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<Node*>& leaves) {
   check_form(agg);
+  const bool comes_to_all =
+      lowering.read_whole && (std::exchange(lowering.all_groups, true) || agg.numCols == 0);
   Plan* child_plan = agg.plan.lefttree;
   std::vector<Node*> input_leaves;
   for (int i = 0; i < agg.numCols; ++i) {
@@ -559,7 +562,7 @@ Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<N
   const bool rows_in_order =
       scanned_table(child.node).has_value() && !has_ordered_input(agg) && !sorts_its_groups(agg);
   const auto build = [&](bool foreign_distinct) {
-    AggregateBuilder builder(lowering, child, scope, rows_in_order, foreign_distinct);
+    AggregateBuilder builder(lowering, child, scope, rows_in_order, foreign_distinct, comes_to_all);
     for (Node* key : keys) {
       builder.add_key(reinterpret_cast<Var*>(key));
     }

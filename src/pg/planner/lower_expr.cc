@@ -2,6 +2,7 @@
 
 #include "pg/border/call.h"
 #include "pg/planner/decline.h"
+#include "pg/planner/user_code.h"
 #include "pg/port/types.h"
 #include "plan/limits.h"
 
@@ -243,7 +244,7 @@ Value ExprLowering::add_parameter(Node* expr, const ParamType& type) {
   // The leader evaluates run-time values before the run, where PostgreSQL might never have come to
   // this one. If that raises an error, PostgreSQL's own plan decides: see LeaderScan. Built-in
   // functions hold nothing that the error would leave behind; others may.
-  if (!calls_built_ins_only(expr)) {
+  if (!IsA(expr, Param) && !calls_built_ins_only(expr)) {
     decline(Reason::kParameter, "run-time value of a function that is not built in");
   }
   if (conditional_depth_ > 0 && init_plan_params_of(expr) != nullptr) {

@@ -5,6 +5,7 @@
 #include "pg/planner/leaves.h"
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/node_walk.h"
+#include "pg/planner/user_code.h"
 #include "pg/port/foreign_definition.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -28,7 +29,46 @@ struct Inputs {
   List* leaves = NIL;  // Vars, Aggrefs and Params, each once
   bool reads_rows = false;
   int cases_with_value = 0;  // around the part at hand
+  int conditions = 0;        // > 0: PostgreSQL might not evaluate that
 };
+
+bool needs_more_walker(Node* node, void* context);
+
+bool needs_more(void* node, Inputs& inputs) {
+  return needs_more_walker(static_cast<Node*>(node), &inputs);
+}
+
+/// Of what is evaluated only on a condition.
+bool needs_more_if_evaluated(void* node, Inputs& inputs) {
+  ++inputs.conditions;
+  const bool more = needs_more(node, inputs);
+  --inputs.conditions;
+  return more;
+}
+
+/// Of a list of which the first is always evaluated.
+bool needs_more_in_turn(const List* list, Inputs& inputs) {
+  bool more = false;
+  for (int i = 0; i < list_length(list) && !more; ++i) {
+    more = i == 0 ? needs_more(list_nth(list, i), inputs)
+                  : needs_more_if_evaluated(list_nth(list, i), inputs);
+  }
+  return more;
+}
+
+/// The conditions and results of a CASE; the first condition is always evaluated.
+bool needs_more_in_case(const CaseExpr& choice, Inputs& inputs) {
+  inputs.cases_with_value += choice.arg != nullptr ? 1 : 0;
+  bool more = needs_more_if_evaluated(choice.defresult, inputs);
+  for (int i = 0; i < list_length(choice.args) && !more; ++i) {
+    const auto* when = static_cast<const CaseWhen*>(list_nth(choice.args, i));
+    more =
+        (i == 0 ? needs_more(when->expr, inputs) : needs_more_if_evaluated(when->expr, inputs)) ||
+        needs_more_if_evaluated(when->result, inputs);
+  }
+  inputs.cases_with_value -= choice.arg != nullptr ? 1 : 0;
+  return more;
+}
 
 /// Gathers the leaves; true as soon as a part needs more than values: a subquery, a plan's state.
 /// Runs in: call(); a C callback of expression_tree_walker.
@@ -48,27 +88,30 @@ bool needs_more_walker(Node* node, void* context) {
     case T_Param: {
       const auto* param = reinterpret_cast<const Param*>(node);
       inputs->leaves = list_append_unique(inputs->leaves, node);
+      // Init plans run before the run.
       return param->paramkind != PARAM_EXTERN &&
-             (param->paramkind != PARAM_EXEC ||
+             (param->paramkind != PARAM_EXEC || inputs->conditions > 0 ||
               !bms_is_member(param->paramid, inputs->init_plan_params));
     }
     case T_CaseTestExpr:
       return inputs->cases_with_value == 0;
     case T_CaseExpr: {
-      auto* choice = reinterpret_cast<CaseExpr*>(node);
-      if (needs_more_walker(reinterpret_cast<Node*>(choice->arg), context)) {
+      const auto* choice = reinterpret_cast<const CaseExpr*>(node);
+      return needs_more(choice->arg, *inputs) || needs_more_in_case(*choice, *inputs);
+    }
+    case T_CoalesceExpr:
+      return needs_more_in_turn(reinterpret_cast<const CoalesceExpr*>(node)->args, *inputs);
+    case T_BoolExpr:
+      return needs_more_in_turn(reinterpret_cast<const BoolExpr*>(node)->args, *inputs);
+    case T_ArrayCoerceExpr: {
+      const auto* cast = reinterpret_cast<const ArrayCoerceExpr*>(node);
+      if (needs_more(cast->arg, *inputs)) {
         return true;
       }
-      inputs->cases_with_value += choice->arg != nullptr ? 1 : 0;
-      const bool more = needs_more_walker(reinterpret_cast<Node*>(choice->args), context) ||
-                        needs_more_walker(reinterpret_cast<Node*>(choice->defresult), context);
-      inputs->cases_with_value -= choice->arg != nullptr ? 1 : 0;
+      ++inputs->cases_with_value;  // that of an element
+      const bool more = needs_more_if_evaluated(cast->elemexpr, *inputs);
+      --inputs->cases_with_value;
       return more;
-    }
-    case T_CaseWhen: {
-      auto* when = reinterpret_cast<CaseWhen*>(node);
-      return needs_more_walker(reinterpret_cast<Node*>(when->expr), context) ||
-             needs_more_walker(reinterpret_cast<Node*>(when->result), context);
     }
     case T_List:
     case T_FuncExpr:
@@ -76,22 +119,26 @@ bool needs_more_walker(Node* node, void* context) {
     case T_DistinctExpr:
     case T_NullIfExpr:
     case T_ScalarArrayOpExpr:
-    case T_BoolExpr:
     case T_BooleanTest:
     case T_NullTest:
     case T_RelabelType:
     case T_CoerceViaIO:
-    case T_CoalesceExpr:
     case T_MinMaxExpr:
     case T_ArrayExpr:
     case T_SubscriptingRef:
+    case T_RowExpr:
+    case T_RowCompareExpr:
+    case T_FieldSelect:
+    case T_SQLValueFunction:
+    case T_XmlExpr:
       return expression_tree_walker(node, unprototyped(needs_more_walker), context);
     default:
       return true;
   }
 }
 
-/// Leaf i of the list in `context` becomes PARAM_EXTERN i + 1. Runs in: call(); a C callback of
+/// Leaf i of the list in `context` becomes PARAM_EXEC i + 1: functions may keep what they make of a
+/// PARAM_EXTERN, which has one value for the whole query. Runs in: call(); a C callback of
 /// expression_tree_mutator.
 Node* as_params(Node* node, void* context) {
   if (node == nullptr) {
@@ -102,7 +149,7 @@ Node* as_params(Node* node, void* context) {
   }
   const auto* leaves = static_cast<const List*>(context);
   auto* param = makeNode(Param);
-  param->paramkind = PARAM_EXTERN;
+  param->paramkind = PARAM_EXEC;
   for (int i = 0; i < list_length(leaves); ++i) {
     if (equal(list_nth(leaves, i), node)) {
       param->paramid = i + 1;
@@ -115,17 +162,25 @@ Node* as_params(Node* node, void* context) {
   return reinterpret_cast<Node*>(param);
 }
 
-/// The leaves of `expr`, if any seat can evaluate it from their values alone and it reads rows;
-/// else NIL.
-List* leaves_of_foreign(Node* expr, const Bitmapset* init_plan_params) {
-  if (IsA(expr, Var) || IsA(expr, Aggref) || !calls_built_ins_only(expr)) {
-    return NIL;
+/// What a seat needs to evaluate an expression.
+struct Needs {
+  bool can_have;  // values alone
+  List* leaves;
+};
+
+/// What has one value for the whole run is the leader's to evaluate, before the run, but for users'
+/// functions: an error of theirs is PostgreSQL's only where it comes to them.
+Needs needs_of(Node* expr, const Bitmapset* init_plan_params) {
+  if (IsA(expr, Var) || IsA(expr, Aggref) || IsA(expr, Param) || IsA(expr, Const)) {
+    return {false, NIL};
   }
-  return call([expr, init_plan_params] {
+  const bool built_in = calls_built_ins_only(expr);
+  return call([expr, init_plan_params, built_in] {
     Inputs inputs{init_plan_params};
-    const bool plain = !needs_more_walker(expr, &inputs) && inputs.reads_rows &&
-                       !contain_volatile_functions(expr) && !expression_returns_set(expr);
-    return plain ? inputs.leaves : NIL;
+    const bool plain = !needs_more_walker(expr, &inputs) && (inputs.reads_rows || !built_in) &&
+                       !contain_volatile_functions(expr) && !may_call_unseen(expr) &&
+                       !expression_returns_set(expr);
+    return Needs{plain, inputs.leaves};
   });
 }
 
@@ -147,13 +202,13 @@ std::string name_of(Node* expr) {
 }  // namespace
 
 /// `expr` as a call into PostgreSQL; nothing where it needs more than values that columns can hold.
-/// Functions that are not built in may run statements of their own in the middle of the run.
 std::optional<Value> ExprLowering::lower_foreign(Node* expr) {
-  List* const leaves = leaves_of_foreign(expr, lowering_.statement.init_plan_params);
+  const Needs needs = needs_of(expr, lowering_.statement.init_plan_params);
   const auto type = carried_type_of_expr(expr);
-  if (leaves == NIL || !type.has_value()) {
+  if (!needs.can_have || !type.has_value()) {
     return std::nullopt;
   }
+  List* const leaves = needs.leaves;
   std::vector<plan::Expr> args(1);
   try {
     for (int i = 0; i < list_length(leaves); ++i) {
@@ -168,6 +223,7 @@ std::optional<Value> ExprLowering::lower_foreign(Node* expr) {
   Node* const body = call([expr, leaves] { return as_params(expr, leaves); });
   args.front() = plan::Expr::make_bytes(foreign_definition(name_of(expr), body),
                                         DataType::of(TypeKind::kText));
+  lowering_.forbids_workers = lowering_.forbids_workers || forbids_workers(expr);
   if (type->kind == TypeKind::kDecimal) {
     note_abandon("numeric computed by PostgreSQL");
   }

@@ -7,7 +7,7 @@
 #include "pg/planner/aggregate_order.h"
 #include "pg/planner/decline.h"
 #include "pg/planner/distinct_estimate.h"
-#include "pg/planner/leaves.h"
+#include "pg/planner/user_code.h"
 #include "pg/port/foreign_definition.h"
 #include "pg/port/types.h"
 
@@ -42,28 +42,23 @@ bool any_of_list(const List* list, Test test) {
   return false;
 }
 
-/// An operator class of somebody's may order a built-in type, too.
-bool is_foreign_sort(const void* node) {
-  const auto* clause = static_cast<const SortGroupClause*>(node);
-  return clause->sortop >= FirstNormalObjectId || clause->eqop >= FirstNormalObjectId;
-}
-
-void check_callable(const Aggref* aggref) {
+/// An error of users' functions is the query's: they are called only where PostgreSQL, too, comes
+/// to them, which `is_needed` says.
+void check_callable(const Aggref* aggref, bool is_needed) {
   const char* form = nullptr;
-  if (aggref->aggfnoid >= FirstNormalObjectId) {
-    form = ", which is not built in";
-  } else if (aggref->aggkind == AGGKIND_HYPOTHETICAL) {
-    form = " of a hypothetical row";
-  } else if (aggref->agglevelsup != 0 || aggref->aggsplit != AGGSPLIT_SIMPLE) {
+  if (aggref->agglevelsup != 0 || aggref->aggsplit != AGGSPLIT_SIMPLE) {
     form = " of an unusual form";
   } else if (any_of_list(aggref->aggdirectargs, [](const void* arg) { return !IsA(arg, Const); })) {
     form = " with a direct argument that is no constant";
-  } else if (any_of_list(aggref->aggorder, is_foreign_sort) ||
-             any_of_list(aggref->aggdistinct, is_foreign_sort) ||
-             !calls_built_ins_only(as_node(aggref))) {
-    form = " over what is not built in";
-  } else if (call([aggref] { return contain_volatile_functions(as_node(aggref)); })) {
+  } else if (has_volatile_states(aggref) || call([aggref] {
+               const bool built_in = aggref->aggfnoid < FirstNormalObjectId;
+               return contain_volatile_functions(as_node(aggref)) ||
+                      may_call_unseen(built_in ? as_node(aggref)
+                                               : reinterpret_cast<Node*>(aggref->args));
+             })) {
     form = " of volatile functions";
+  } else if (!is_needed && !has_built_in_states(aggref)) {
+    form = " of users' functions, to which PostgreSQL may not come";
   }
   if (form != nullptr) {
     decline(Reason::kAggregate, describe_expr(as_node(aggref)) + form);
@@ -173,7 +168,7 @@ plan::RowOrder AggregateBuilder::wanted_order(const Aggref* aggref, Forms forms)
 }
 
 void AggregateBuilder::add_foreign(Aggref* aggref) {
-  check_callable(aggref);
+  check_callable(aggref, comes_to_all_);
   plan::AggregateCall made{plan::AggregateFunction::kForeign, 0, result_type_of(aggref)};
   plan::ForeignAggregateSpec& spec = made.foreign;
   auto* body = call([aggref] { return static_cast<Aggref*>(copyObjectImpl(aggref)); });
@@ -186,9 +181,11 @@ void AggregateBuilder::add_foreign(Aggref* aggref) {
   if (aggref->aggfilter != nullptr) {
     spec.filter = add_input(exprs_.lower(reinterpret_cast<Node*>(aggref->aggfilter)).expr);
   }
-  spec.keeps_rows = aggref->aggkind == AGGKIND_ORDERED_SET || aggref->aggorder != NIL ||
+  spec.keeps_rows = AGGKIND_IS_ORDERED_SET(aggref->aggkind) || aggref->aggorder != NIL ||
                     aggref->aggdistinct != NIL;
   spec.order = wanted_order(aggref, forms);
+  spec.errors_abandon = has_built_in_states(aggref);
+  lowering_.forbids_workers = lowering_.forbids_workers || forbids_workers(as_node(aggref));
   lowering_.order_matters = lowering_.order_matters || spec.order == plan::RowOrder::kScan;
   const char* name = call([aggref] {
     return psprintf(aggref->aggdistinct != NIL ? "%s(DISTINCT " : "%s",

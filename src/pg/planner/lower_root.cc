@@ -114,7 +114,8 @@ void check_streamed_input(Lowering& lowering, const plan::PlanNode& root) {
   lowering.order_matters = true;
 }
 
-Root lower_root(Lowering& lowering, Plan* replaced, std::optional<std::uint64_t> top_k) {
+Root lower_root(Lowering& lowering, Plan* replaced, std::optional<std::uint64_t> top_k,
+                bool may_stop) {
   Plan* source = top_k.has_value() ? replaced->lefttree : replaced;
   Root root;
   root.exprs = root_exprs(replaced, source);
@@ -125,6 +126,7 @@ Root lower_root(Lowering& lowering, Plan* replaced, std::optional<std::uint64_t>
   }
   lowering.root_streams = !IsA(source, Agg) && !top_k.has_value();
   lowering.read_whole = !lowering.root_streams;
+  lowering.all_groups = top_k.has_value() || !may_stop;
   root.fragment = lower_fragment(lowering, source, leaves);
   add_having(lowering, root, source, top_k.has_value());
   if (top_k.has_value()) {
@@ -139,7 +141,8 @@ Root lower_root(Lowering& lowering, Plan* replaced, std::optional<std::uint64_t>
 
 int workers_for(const Lowering& lowering, const RunLimits& limits) {
   const bool leader_has_all = lowering.range_indexes.empty();  // only plan inputs
-  if (leader_has_all || lowering.has_temporary || lowering.order_matters) {
+  if (leader_has_all || lowering.has_temporary || lowering.order_matters ||
+      lowering.forbids_workers) {
     return 0;
   }
   const bool small =
@@ -305,14 +308,14 @@ PlacedScan place_custom_scan(const Statement& statement, Plan* replaced,
   const LoweringMark nothing = mark_of(lowering);
   Root root;
   try {
-    root = lower_root(lowering, replaced, top_k);
+    root = lower_root(lowering, replaced, top_k, limits.may_stop);
   } catch (const Declined& reason) {
     if (reason.decline().reason != Reason::kOverflow || lowering.plan_inputs.empty()) {
       throw;
     }
     go_back(lowering, nothing);
     lowering.only_sure_numerics = true;
-    root = lower_root(lowering, replaced, top_k);
+    root = lower_root(lowering, replaced, top_k, limits.may_stop);
   }
   Choice choice = choose_run(replaced, root.fragment.node, lowering, limits);
   check_memory(choice, lowering, limits);

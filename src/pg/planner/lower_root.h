@@ -19,11 +19,12 @@ namespace sluice::pg {
 
 /// How the placed node may run. Shape: `workers` is what the statement allows, `exact` keeps that
 /// number whatever the cost; `plan_inputs` says that PostgreSQL may execute parts of it, which an
-/// abandoned run has it do again.
+/// abandoned run has it do again; `may_stop` that not all of its rows may be asked for.
 struct RunLimits {
   WorkerLimits workers;
   bool exact = false;
   bool plan_inputs = false;
+  bool may_stop = false;
 };
 
 /// A placed node. Owns: nothing; palloc'd. Shape: `inside` says why parts of it stay PostgreSQL's.

@@ -34,6 +34,7 @@ struct LoweringMark {
   std::uint64_t pages_max = 0;       // of the largest relation read
   std::uint64_t toast_pages = 0;     // that the scans may unpack values from
   bool has_temporary = false;        // workers cannot read it
+  bool forbids_workers = false;      // by what its functions are
   bool order_matters = false;        // a float8 sum: rows must come as PostgreSQL reads them
   double foreign_cost = 0;           // of what PostgreSQL's functions do for groups
   double leader_cost = 0;            // of what they do in the leader alone
@@ -56,6 +57,7 @@ struct Lowering : LoweringMark {
   bool root_streams = true;         // rows reach the client while the run goes on
   bool may_read_plans = false;      // rows of nodes that PostgreSQL executes
   bool only_sure_numerics = false;  // of these: others are carried, but not computed with
+  bool all_groups = true;           // of the node at hand reach whoever asks for them
   bool read_whole = false;  // PostgreSQL, too, reads the node at hand to its end, come what may
 };
 

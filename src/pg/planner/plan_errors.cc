@@ -8,6 +8,7 @@
 #include "pg/planner/plan_children.h"
 #include "pg/planner/plan_columns.h"
 #include "pg/planner/safe_functions.h"
+#include "pg/planner/user_code.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/transam.h>
@@ -358,60 +359,13 @@ bool rows_raise(const Statement& statement, const SubPlan& subquery) {
   return !IsA(plan, Agg) || agg->aggstrategy != AGG_PLAIN || agg->groupingSets != NIL;
 }
 
-bool is_own_type(Oid type) { return type >= FirstNormalObjectId; }
-
-bool has_own_type(List* types) {
-  ListCell* cell;
-  foreach (cell, types) {
-    if (is_own_type(lfirst_oid(cell))) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/// Whether a node of an expression may call a volatile function that contain_volatile_functions()
-/// does not see: that of an aggregate's state, or of a domain's condition, to which also come the
-/// values that functions make of text.
-bool calls_unseen(Node* node) {
-  switch (nodeTag(node)) {
-    case T_Aggref:
-      return reinterpret_cast<const Aggref*>(node)->aggfnoid >= FirstNormalObjectId;
-    case T_WindowFunc:
-      return reinterpret_cast<const WindowFunc*>(node)->winfnoid >= FirstNormalObjectId;
-    case T_CoerceToDomain:
-      return true;
-    case T_FuncExpr:
-    case T_CoerceViaIO:
-      return is_own_type(exprType(node)) && type_is_rowtype(exprType(node));
-    case T_RangeTblFunction:
-      return has_own_type(reinterpret_cast<const RangeTblFunction*>(node)->funccoltypes);
-    case T_TableFunc:
-      return has_own_type(reinterpret_cast<const TableFunc*>(node)->coltypes);
-    default:
-      return false;
-  }
-}
-
-/// The same of an expression. Runs in: call().
-bool calls_unseen_walker(Node* node, void* context) {
-  if (node == nullptr) {
-    return false;
-  }
-  check_stack_depth();
-  return calls_unseen(node) ||
-         expression_tree_walker(node, unprototyped(calls_unseen_walker), context);
-}
-
 /// A sample without a seed of its own is another one the second time.
 bool node_is_volatile(const Plan* node, List* expressions) {
   auto* all = reinterpret_cast<Node*>(expressions);
   return IsA(node, ForeignScan) ||
          (IsA(node, SampleScan) &&
           reinterpret_cast<const SampleScan*>(node)->tablesample->repeatable == nullptr) ||
-         call([all] {
-           return contain_volatile_functions(all) || calls_unseen_walker(all, nullptr);
-         });
+         call([all] { return contain_volatile_functions(all) || may_call_unseen(all); });
 }
 
 }  // namespace

@@ -7,17 +7,22 @@
 #include "pg/border/pg_include.h"
 #include "pg/planner/eligibility.h"
 #include "pg/planner/explain_reason.h"
+#include "pg/planner/leaves.h"
 #include "pg/planner/lookup_cost.h"
+#include "pg/planner/plan_children.h"
+#include "pg/planner/plan_expressions.h"
 #include "pg/planner/pull_up_aggregates.h"
 #include "pg/planner/reasons.h"
 #include "pg/planner/second_planning.h"
 #include "pg/planner/subtree.h"
+#include "pg/planner/user_code.h"
 #include "pg/planner/why_not.h"
 #include "pg/port/settings.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/parallel.h>
 #include <executor/executor.h>
+#include <miscadmin.h>
 #include <nodes/nodeFuncs.h>
 #include <optimizer/planner.h>
 SLUICE_PG_HEADERS_END
@@ -46,6 +51,35 @@ bool has_correlated_subplan(const PlannedStmt* planned) noexcept {
     }
   }
   return false;
+}
+
+/// Whether `test` passes for what a node of the tree evaluates.
+bool evaluates(const Plan* node, bool (*test)(Node* expressions)) {
+  if (node == nullptr) {
+    return false;
+  }
+  auto* expressions = reinterpret_cast<Node*>(expressions_of(node));
+  bool found = call([&] {
+    check_stack_depth();
+    return test(expressions);
+  });
+  for_each_child(node, [&](const Plan* child) { found = found || evaluates(child, test); });
+  return found;
+}
+
+bool evaluates(const PlannedStmt* planned, bool (*test)(Node* expressions)) {
+  bool found = evaluates(planned->planTree, test);
+  for (int i = 0; i < list_length(planned->subplans); ++i) {
+    found = found || evaluates(static_cast<const Plan*>(list_nth(planned->subplans, i)), test);
+  }
+  return found;
+}
+
+/// What PostgreSQL executes without workers may not bear parallel mode, whatever its label says.
+WorkerLimits workers_beside(const PlannedStmt* first, Query* query, int cursor_options) {
+  const WorkerLimits limits = workers_allowed(query, cursor_options);
+  const bool doubts = limits.streaming_leader > 0 && !first->parallelModeNeeded;
+  return doubts && evaluates(first, calls_other_languages) ? WorkerLimits{} : limits;
 }
 
 Query* copy_of(const Query* query) {
@@ -123,8 +157,12 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   if (first->rowMarks != NIL) {
     return keep(first, std::move(report), {{Reason::kStatement, "locks rows"}});
   }
+  // SQL functions have been replaced by their bodies.
+  if (evaluates(first, [](Node* expressions) { return reads_storage(expressions); })) {
+    return keep(first, std::move(report), {{Reason::kStatement, "asks how values are stored"}});
+  }
   report.postgres_cost = report.planned_cost + underpriced_lookups(first);
-  const RunLimits limits{workers_allowed(copy, planning.cursor_options), force,
+  const RunLimits limits{workers_beside(first, copy, planning.cursor_options), force,
                          settings.plan_inputs};
   const Bounds bounds{limits, force ? HUGE_VAL : report.postgres_cost};
   PlanningCall again = planning;

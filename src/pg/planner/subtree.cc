@@ -79,6 +79,7 @@ struct Consumer {
   bool rescans = false;     // an outer row each has them come again
   bool wants_order = true;  // may take them for sorted
   bool wants_ties = true;   // shows in which order equal ones come, but for the client
+  bool may_stop = true;     // may not ask for all of them
 };
 
 constexpr Consumer kAnyConsumer{};
@@ -104,13 +105,20 @@ bool is_volatile(const Plan* node) {
 Consumer consumer_of_child(const Plan* node, const Consumer& above, bool rescans) {
   switch (nodeTag(node)) {
     case T_Sort:  // equal rows come as they lay in its input, or nearly
-      return {rescans, above.wants_ties, true};
+      return {rescans, above.wants_ties, true, false};
     case T_SubqueryScan:
-      return {rescans, above.wants_order || is_volatile(node), above.wants_ties};
+      return {rescans, above.wants_order || is_volatile(node), above.wants_ties, above.may_stop};
     case T_Limit:
-      return {rescans, true, above.wants_ties};
+      return {rescans, true, above.wants_ties, true};
+    case T_Agg:
+      return {rescans, true, true, is_sorted_aggregate(node) && above.may_stop};
+    case T_Hash:
+      return {rescans, true, true, false};
+    case T_WindowAgg:
+    case T_Result:
+      return {rescans, true, true, above.may_stop};
     default:
-      return {rescans, true, true};
+      return {rescans, true, true, true};
   }
 }
 
@@ -157,7 +165,9 @@ bool Replacer::try_place(Plan*& slot, std::optional<std::uint64_t> top_k, const 
     if (restores_order && !IsA(replaced->lefttree, Sort)) {
       decline(Reason::kAggregate, "groups in the order of their input");
     }
-    const PlacedScan placed = place_custom_scan(statement_, replaced, top_k, limits_);
+    RunLimits limits = limits_;
+    limits.may_stop = above.may_stop;
+    const PlacedScan placed = place_custom_scan(statement_, replaced, top_k, limits);
     slot = &placed.scan->scan.plan;
     for (const Decline& decline : placed.inside) {
       note(decline);
@@ -301,7 +311,8 @@ ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
         statement.init_plan_params, static_cast<Node*>(list_nth(planned->subplans, i)));
   }
   Replacer replacer(statement, limits);
-  const Consumer client{.rescans = false, .wants_order = true, .wants_ties = false};
+  const Consumer client{
+      .rescans = false, .wants_order = true, .wants_ties = false, .may_stop = false};
   double total = replacer.replace(planned->planTree, client).total;
   for (int i = 0; i < list_length(planned->subplans); ++i) {
     auto*& subplan = reinterpret_cast<Plan*&>(planned->subplans->elements[i].ptr_value);

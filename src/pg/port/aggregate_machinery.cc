@@ -4,7 +4,6 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/htup_details.h>
-#include <catalog/objectaccess.h>
 #include <catalog/pg_aggregate.h>
 #include <catalog/pg_type.h>
 #include <executor/execExpr.h>
@@ -14,7 +13,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <nodes/nodeFuncs.h>
 #include <optimizer/optimizer.h>
 #include <parser/parse_agg.h>
-#include <utils/acl.h>
+#include <parser/parse_coerce.h>
 #include <utils/builtins.h>
 #include <utils/datum.h>
 #include <utils/expandeddatum.h>
@@ -60,13 +59,17 @@ AggregateFacts facts_of(const Aggref* aggref) {
   return facts;
 }
 
-/// The functions that a built-in aggregate consists of are its owner's to call.
-void check_permission(const Aggref* aggref) {
-  const AclResult allowed = pg_proc_aclcheck(aggref->aggfnoid, GetUserId(), ACL_EXECUTE);
-  if (allowed != ACLCHECK_OK) {
-    aclcheck_error(allowed, OBJECT_AGGREGATE, get_func_name(aggref->aggfnoid));
+/// A strict function without an initial state takes the first value for one. CREATE AGGREGATE has
+/// checked that it can; the function may have become strict since.
+void check_first_state(const AggStatePerTransData& transition, const Oid* types, int arg_count,
+                       int direct_arg_count) {
+  if (transition.transfn.fn_strict && transition.initValueIsNull &&
+      (arg_count <= direct_arg_count ||
+       !IsBinaryCoercible(types[direct_arg_count], transition.aggtranstype))) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+                    errmsg("aggregate %u needs to have compatible input type and transition type",
+                           transition.aggref->aggfnoid)));
   }
-  InvokeFunctionExecuteHook(aggref->aggfnoid);
 }
 
 bool is_ordered_set(const AggregateMachinery& machinery) noexcept {
@@ -132,6 +135,7 @@ void set_up_transition(AggregateMachinery& machinery, Aggref* aggref, const Aggr
                                InvalidOid, &call_expr, nullptr);
   fmgr_info(facts.transition_function, &transition.transfn);
   fmgr_info_set_expr(reinterpret_cast<Node*>(call_expr), &transition.transfn);
+  check_first_state(transition, types, arg_count, machinery.direct_arg_count);
   const auto args = static_cast<short>(transition.numTransInputs + 1);
   transition.transfn_fcinfo =
       static_cast<FunctionCallInfo>(palloc0(SizeForFunctionCallInfo(static_cast<size_t>(args))));
@@ -248,7 +252,6 @@ void advance(AggregateMachinery& machinery, AggStatePerGroupData& group) {
   FunctionCallInfo fcinfo = transition.transfn_fcinfo;
   if (transition.transfn.fn_strict) {
     if (group.noTransValue) {
-      // The input is binary compatible with the state, as CREATE AGGREGATE has checked.
       MemoryContext outer =
           MemoryContextSwitchTo(machinery.state->curaggcontext->ecxt_per_tuple_memory);
       group.transValue =
@@ -447,7 +450,6 @@ AggregateMachinery assemble_aggregate(Aggref* aggref, bool looks_for_ties) {
   machinery.estate = CreateExecutorState();
   MemoryContext outer = MemoryContextSwitchTo(machinery.estate->es_query_cxt);
   aggref = static_cast<Aggref*>(copyObjectImpl(aggref));
-  check_permission(aggref);
   const AggregateFacts facts = facts_of(aggref);
   machinery.state = makeNode(AggState);
   machinery.state->ss.ps.state = machinery.estate;

@@ -94,6 +94,7 @@ class PgForeignAggregate final : public engine::ForeignAggregate {
       : made_(made),
         arg_types_(args.begin(), args.end()),
         result_type_(call.result),
+        errors_abandon_(call.foreign.errors_abandon),
         looks_for_zeros_(call.foreign.order == plan::RowOrder::kChecked &&
                          made.machinery.transition->numSortCols == 0 &&
                          made.machinery.extreme_equal == nullptr) {}
@@ -188,14 +189,15 @@ class PgForeignAggregate final : public engine::ForeignAggregate {
     return number == 0 && std::signbit(number);
   }
 
-  /// An error of a value is PostgreSQL's plan's to raise, which may not come to it.
+  /// An error of a value is PostgreSQL's plan's to raise, which may not come to it; but users'
+  /// functions may leave behind what only the end of the transaction undoes.
   template <typename Step>
-  static void attempt(Step&& step) {
+  void attempt(Step&& step) {
     Outcome outcome = Outcome::kFine;
     try {
       outcome = call(step);
     } catch (const PgError& error) {
-      if (is_of_the_value(error)) {
+      if (errors_abandon_ && is_of_the_value(error)) {
         base::throw_abandon("an aggregate raised an error");
       }
       throw;
@@ -211,6 +213,7 @@ class PgForeignAggregate final : public engine::ForeignAggregate {
   Assembled made_;
   std::vector<DataType> arg_types_;
   DataType result_type_;
+  bool errors_abandon_;
   bool looks_for_zeros_;
 };
 

@@ -31,8 +31,8 @@ using vector::StringRef;
 struct Machinery {
   ExprState* state = nullptr;
   ExprContext* context = nullptr;
-  ParamListInfo params = nullptr;
-  StoredForm* forms = nullptr;  // of the arguments' types
+  ParamExecData* params = nullptr;  // argument i is number i + 1
+  StoredForm* forms = nullptr;      // of the arguments' types
   StoredForm result_form;
   MemoryContext strings = nullptr;  // of the last results
 };
@@ -73,18 +73,24 @@ std::uint64_t current_pool() {
   return last;
 }
 
-/// Says of what type each argument is. Runs in: call(); a C callback of expression_tree_walker.
+/// Of what type each argument is; InvalidOid of those that are not there.
+struct ArgumentTypes {
+  Oid* types;
+  int count;
+};
+
+/// Shape: `context` is ArgumentTypes. Runs in: call(); a C callback of expression_tree_walker.
 bool note_types(Node* node, void* context) {
   if (node == nullptr) {
     return false;
   }
   if (IsA(node, Param)) {
     const auto* param = reinterpret_cast<const Param*>(node);
-    auto* params = static_cast<ParamListInfo>(context);
-    if (param->paramid < 1 || param->paramid > params->numParams) {
+    const auto* arguments = static_cast<const ArgumentTypes*>(context);
+    if (param->paramkind != PARAM_EXEC || param->paramid < 1 || param->paramid > arguments->count) {
       elog(ERROR, "foreign expression has no argument %d", param->paramid);
     }
-    params->params[param->paramid - 1].ptype = param->paramtype;
+    arguments->types[param->paramid - 1] = param->paramtype;
     return false;
   }
   // Declared without a prototype; calls back with (Node*, void*).
@@ -96,18 +102,20 @@ bool note_types(Node* node, void* context) {
 Machinery assemble(const char* expression, int args) {
   Machinery made;
   auto* expr = static_cast<Expr*>(stringToNode(expression));
-  made.params = makeParamList(args);
-  (void)note_types(reinterpret_cast<Node*>(expr), made.params);
-  made.forms = static_cast<StoredForm*>(palloc0(sizeof(StoredForm) * (args + 1)));
+  const auto count = static_cast<std::size_t>(args) + 1;
+  ArgumentTypes arguments{static_cast<Oid*>(palloc0(sizeof(Oid) * count)), args};
+  (void)note_types(reinterpret_cast<Node*>(expr), &arguments);
+  made.params = static_cast<ParamExecData*>(palloc0(sizeof(ParamExecData) * count));
+  made.forms = static_cast<StoredForm*>(palloc0(sizeof(StoredForm) * count));
   for (int i = 0; i < args; ++i) {
-    if (OidIsValid(made.params->params[i].ptype)) {
-      made.forms[i] = stored_form_of(made.params->params[i].ptype);
+    if (OidIsValid(arguments.types[i])) {
+      made.forms[i] = stored_form_of(arguments.types[i]);
     }
   }
   made.result_form = stored_form_of(exprType(reinterpret_cast<Node*>(expr)));
   made.context = CreateStandaloneExprContext();
-  made.context->ecxt_param_list_info = made.params;
-  made.state = ExecInitExprWithParams(expr, made.params);
+  made.context->ecxt_param_exec_vals = made.params;
+  made.state = ExecInitExprWithParams(expr, nullptr);
   made.strings =
       AllocSetContextCreate(CurrentMemoryContext, "sluice results", ALLOCSET_SMALL_SIZES);
   return made;
@@ -148,7 +156,7 @@ class PgForeignFunction final : public engine::ForeignFunction {
       ResetExprContext(made_.context);
       MemoryContext outer = MemoryContextSwitchTo(made_.context->ecxt_per_tuple_memory);
       for (std::size_t i = 0; i < args.size(); ++i) {
-        ParamExternData& param = made_.params->params[i];
+        ParamExecData& param = made_.params[i + 1];
         param.isnull = args[i].is_null(row);
         param.value = param.isnull ? 0 : datum_of(args[i], row, arg_types_[i], made_.forms[i]);
       }

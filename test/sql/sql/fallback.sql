@@ -7,7 +7,7 @@ INSERT INTO things SELECT i, '{}', i, i, array[i] FROM generate_series(1, 1000) 
 ANALYZE things;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT j, count(*) FROM things GROUP BY j;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT id % 2, array_agg(n) FROM (SELECT * FROM things ORDER BY f) q GROUP BY 1;
-EXPLAIN (COSTS OFF, VERBOSE) SELECT rank(3) WITHIN GROUP (ORDER BY id) FROM things;
+EXPLAIN (COSTS OFF, VERBOSE) SELECT percentile_disc(f / 2000) WITHIN GROUP (ORDER BY id) FROM things GROUP BY f;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT string_agg(id::text, ',') FROM things WHERE id < 4;
 SELECT string_agg(id::text, ',') FROM things WHERE id < 4;
 SELECT sum(n), count(DISTINCT id) FROM things;

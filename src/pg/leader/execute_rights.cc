@@ -1,0 +1,98 @@
+#include "pg/leader/execute_rights.h"
+
+#include "pg/border/call.h"
+#include "pg/planner/node_walk.h"
+#include "pg/planner/plan_children.h"
+#include "pg/planner/plan_expressions.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <access/htup_details.h>
+#include <catalog/objectaccess.h>
+#include <catalog/pg_aggregate.h>
+#include <catalog/pg_proc.h>
+#include <miscadmin.h>
+#include <utils/acl.h>
+#include <utils/lsyscache.h>
+#include <utils/syscache.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+namespace {
+
+/// Runs in: call(), as all here.
+void check(Oid function, Oid user, ObjectType kind) {
+  const AclResult allowed = pg_proc_aclcheck(function, user, ACL_EXECUTE);
+  if (allowed != ACLCHECK_OK) {
+    aclcheck_error(allowed, kind, get_func_name(function));
+  }
+  InvokeFunctionExecuteHook(function);
+}
+
+Oid owner_of(Oid function) {
+  HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+  if (!HeapTupleIsValid(tuple)) {
+    elog(ERROR, "cache lookup failed for function %u", function);
+  }
+  const Oid owner = reinterpret_cast<const FormData_pg_proc*>(GETSTRUCT(tuple))->proowner;
+  ReleaseSysCache(tuple);
+  return owner;
+}
+
+void check_aggregate(Oid aggregate) {
+  check(aggregate, GetUserId(), OBJECT_AGGREGATE);
+  HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
+  if (!HeapTupleIsValid(tuple)) {
+    elog(ERROR, "cache lookup failed for aggregate %u", aggregate);
+  }
+  const auto* form = reinterpret_cast<const FormData_pg_aggregate*>(GETSTRUCT(tuple));
+  const Oid transition = form->aggtransfn;
+  const Oid final = form->aggfinalfn;
+  ReleaseSysCache(tuple);
+  const Oid owner = owner_of(aggregate);
+  check(transition, owner, OBJECT_FUNCTION);
+  if (OidIsValid(final)) {
+    check(final, owner, OBJECT_FUNCTION);
+  }
+}
+
+/// Those that ExecInitExpr() looks up by themselves, casts through text among them, need no right.
+bool rights_walker(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  check_stack_depth();
+  switch (nodeTag(node)) {
+    case T_FuncExpr:
+      check(reinterpret_cast<const FuncExpr*>(node)->funcid, GetUserId(), OBJECT_FUNCTION);
+      break;
+    case T_OpExpr:
+    case T_DistinctExpr:
+    case T_NullIfExpr:
+      check(reinterpret_cast<const OpExpr*>(node)->opfuncid, GetUserId(), OBJECT_FUNCTION);
+      break;
+    case T_ScalarArrayOpExpr:
+      check(reinterpret_cast<const ScalarArrayOpExpr*>(node)->opfuncid, GetUserId(),
+            OBJECT_FUNCTION);
+      break;
+    case T_Aggref:
+      check_aggregate(reinterpret_cast<const Aggref*>(node)->aggfnoid);
+      break;
+    default:
+      break;
+  }
+  return expression_tree_walker(node, unprototyped(rights_walker), context);
+}
+
+}  // namespace
+
+void check_execute_rights(const Plan* plan) {
+  auto* expressions = reinterpret_cast<Node*>(expressions_of(plan));
+  call([expressions] {
+    check_stack_depth();
+    (void)rights_walker(expressions, nullptr);
+  });
+  for_each_child(plan, [](const Plan* child) { check_execute_rights(child); });
+}
+
+}  // namespace sluice::pg

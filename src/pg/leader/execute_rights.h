@@ -1,0 +1,19 @@
+// EXECUTE on the functions of a plan, which PostgreSQL's executor checks when it brings a plan up:
+// a run may come to some of them late, or compute them itself.
+#pragma once
+
+#include "pg/border/pg_include.h"
+
+SLUICE_PG_HEADERS_BEGIN
+#include <nodes/plannodes.h>
+SLUICE_PG_HEADERS_END
+
+namespace sluice::pg {
+
+/// Of what `plan` and the nodes below it evaluate, for the current user; and of what aggregates are
+/// made of, for their owners.
+/// Errors: PgError with 42501, as PostgreSQL's own.
+/// Source: PostgreSQL 15, ExecInitFunc() and ExecInitAgg().
+void check_execute_rights(const Plan* plan);
+
+}  // namespace sluice::pg
