@@ -53,7 +53,7 @@ class ColumnDecoder {
   static constexpr std::size_t kValidityWords = vector::kBatchRowsMax / 64;
   struct Buffers {
     alignas(16) std::array<std::uint64_t, kValidityWords> validity;
-    alignas(64) std::array<std::byte, vector::kBatchRowsMax * 16> values;
+    alignas(64) std::array<std::byte, std::size_t{16} * vector::kBatchRowsMax> values;
   };
 
   template <typename T>
