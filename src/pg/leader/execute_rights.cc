@@ -57,11 +57,7 @@ void check_aggregate(Oid aggregate) {
 }
 
 /// Those that ExecInitExpr() looks up by themselves, casts through text among them, need no right.
-bool rights_walker(Node* node, void* context) {
-  if (node == nullptr) {
-    return false;
-  }
-  check_stack_depth();
+[[gnu::noinline]] void check_node(const Node* node) {
   switch (nodeTag(node)) {
     case T_FuncExpr:
       check(reinterpret_cast<const FuncExpr*>(node)->funcid, GetUserId(), OBJECT_FUNCTION);
@@ -71,22 +67,57 @@ bool rights_walker(Node* node, void* context) {
     case T_NullIfExpr:
       check(reinterpret_cast<const OpExpr*>(node)->opfuncid, GetUserId(), OBJECT_FUNCTION);
       break;
-    case T_ScalarArrayOpExpr:
-      check(reinterpret_cast<const ScalarArrayOpExpr*>(node)->opfuncid, GetUserId(),
+    case T_ScalarArrayOpExpr: {
+      const auto* test = reinterpret_cast<const ScalarArrayOpExpr*>(node);
+      check(OidIsValid(test->negfuncid) ? test->negfuncid : test->opfuncid, GetUserId(),
             OBJECT_FUNCTION);
+      if (OidIsValid(test->hashfuncid)) {
+        check(test->hashfuncid, GetUserId(), OBJECT_FUNCTION);
+      }
       break;
+    }
     case T_Aggref:
       check_aggregate(reinterpret_cast<const Aggref*>(node)->aggfnoid);
       break;
     default:
       break;
   }
+}
+
+/// Shape: a small frame, as expressions may be nested deeply.
+bool rights_walker(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  check_node(node);
   return expression_tree_walker(node, unprototyped(rights_walker), context);
+}
+
+/// Whether the engine may execute the node. The others are inside of plan inputs, which PostgreSQL
+/// has brought up.
+bool may_be_lowered(const Plan* plan) {
+  switch (nodeTag(plan)) {
+    case T_SeqScan:
+    case T_SubqueryScan:
+    case T_HashJoin:
+    case T_Hash:
+    case T_Agg:
+    case T_Result:
+    case T_Material:
+    case T_Sort:
+    case T_Limit:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
 
 void check_execute_rights(const Plan* plan) {
+  if (!may_be_lowered(plan)) {
+    return;
+  }
   auto* expressions = reinterpret_cast<Node*>(expressions_of(plan));
   call([expressions] {
     check_stack_depth();

@@ -10,8 +10,8 @@ SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
 
-/// Of what `plan` and the nodes below it evaluate, for the current user; and of what aggregates are
-/// made of, for their owners.
+/// Of what `plan` and the nodes below it evaluate that the engine executes, for the current user;
+/// and of what aggregates are made of, for their owners.
 /// Errors: PgError with 42501, as PostgreSQL's own.
 /// Source: PostgreSQL 15, ExecInitFunc() and ExecInitAgg().
 void check_execute_rights(const Plan* plan);

@@ -39,7 +39,7 @@ bool needs_more(void* node, Inputs& inputs) {
 }
 
 /// Of what is evaluated only on a condition.
-bool needs_more_if_evaluated(void* node, Inputs& inputs) {
+[[gnu::noinline]] bool needs_more_if_evaluated(void* node, Inputs& inputs) {
   ++inputs.conditions;
   const bool more = needs_more(node, inputs);
   --inputs.conditions;
@@ -47,7 +47,7 @@ bool needs_more_if_evaluated(void* node, Inputs& inputs) {
 }
 
 /// Of a list of which the first is always evaluated.
-bool needs_more_in_turn(const List* list, Inputs& inputs) {
+[[gnu::noinline]] bool needs_more_in_turn(const List* list, Inputs& inputs) {
   bool more = false;
   for (int i = 0; i < list_length(list) && !more; ++i) {
     more = i == 0 ? needs_more(list_nth(list, i), inputs)
@@ -57,7 +57,7 @@ bool needs_more_in_turn(const List* list, Inputs& inputs) {
 }
 
 /// The conditions and results of a CASE; the first condition is always evaluated.
-bool needs_more_in_case(const CaseExpr& choice, Inputs& inputs) {
+[[gnu::noinline]] bool needs_more_in_case(const CaseExpr& choice, Inputs& inputs) {
   inputs.cases_with_value += choice.arg != nullptr ? 1 : 0;
   bool more = needs_more_if_evaluated(choice.defresult, inputs);
   for (int i = 0; i < list_length(choice.args) && !more; ++i) {
@@ -103,6 +103,17 @@ bool needs_more_walker(Node* node, void* context) {
       return needs_more_in_turn(reinterpret_cast<const CoalesceExpr*>(node)->args, *inputs);
     case T_BoolExpr:
       return needs_more_in_turn(reinterpret_cast<const BoolExpr*>(node)->args, *inputs);
+    case T_RowCompareExpr: {
+      const auto* rows = reinterpret_cast<const RowCompareExpr*>(node);
+      return needs_more_in_turn(rows->largs, *inputs) || needs_more_in_turn(rows->rargs, *inputs);
+    }
+    case T_SubscriptingRef: {
+      const auto* part = reinterpret_cast<const SubscriptingRef*>(node);
+      return needs_more(part->refexpr, *inputs) ||
+             needs_more_if_evaluated(part->refupperindexpr, *inputs) ||
+             needs_more_if_evaluated(part->reflowerindexpr, *inputs) ||
+             needs_more_if_evaluated(part->refassgnexpr, *inputs);
+    }
     case T_ArrayCoerceExpr: {
       const auto* cast = reinterpret_cast<const ArrayCoerceExpr*>(node);
       if (needs_more(cast->arg, *inputs)) {
@@ -125,9 +136,7 @@ bool needs_more_walker(Node* node, void* context) {
     case T_CoerceViaIO:
     case T_MinMaxExpr:
     case T_ArrayExpr:
-    case T_SubscriptingRef:
     case T_RowExpr:
-    case T_RowCompareExpr:
     case T_FieldSelect:
     case T_SQLValueFunction:
     case T_XmlExpr:

@@ -126,7 +126,7 @@ Root lower_root(Lowering& lowering, Plan* replaced, std::optional<std::uint64_t>
   }
   lowering.root_streams = !IsA(source, Agg) && !top_k.has_value();
   lowering.read_whole = !lowering.root_streams;
-  lowering.all_groups = top_k.has_value() || !may_stop;
+  lowering.all_groups = !may_stop;
   root.fragment = lower_fragment(lowering, source, leaves);
   add_having(lowering, root, source, top_k.has_value());
   if (top_k.has_value()) {

@@ -82,6 +82,9 @@ WorkerLimits workers_beside(const PlannedStmt* first, Query* query, int cursor_o
   return doubts && evaluates(first, calls_other_languages) ? WorkerLimits{} : limits;
 }
 
+/// Whether whoever executes the statement may not ask for all of its rows, as a cursor.
+bool reads_part(int cursor_options) { return (cursor_options & CURSOR_OPT_PARALLEL_OK) == 0; }
+
 Query* copy_of(const Query* query) {
   return call([query] { return static_cast<Query*>(copyObjectImpl(query)); });
 }
@@ -163,7 +166,7 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   }
   report.postgres_cost = report.planned_cost + underpriced_lookups(first);
   const RunLimits limits{workers_beside(first, copy, planning.cursor_options), force,
-                         settings.plan_inputs};
+                         settings.plan_inputs, reads_part(planning.cursor_options)};
   const Bounds bounds{limits, force ? HUGE_VAL : report.postgres_cost};
   PlanningCall again = planning;
   again.query = copy;

@@ -114,7 +114,10 @@ Consumer consumer_of_child(const Plan* node, const Consumer& above, bool rescans
       return {rescans, true, true, is_sorted_aggregate(node) && above.may_stop};
     case T_Hash:
       return {rescans, true, true, false};
-    case T_WindowAgg:
+    case T_WindowAgg: {
+      const bool stops = reinterpret_cast<const WindowAgg*>(node)->runCondition != NIL;
+      return {rescans, true, true, above.may_stop || stops};
+    }
     case T_Result:
       return {rescans, true, true, above.may_stop};
     default:
@@ -312,7 +315,7 @@ ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
   }
   Replacer replacer(statement, limits);
   const Consumer client{
-      .rescans = false, .wants_order = true, .wants_ties = false, .may_stop = false};
+      .rescans = false, .wants_order = true, .wants_ties = false, .may_stop = limits.may_stop};
   double total = replacer.replace(planned->planTree, client).total;
   for (int i = 0; i < list_length(planned->subplans); ++i) {
     auto*& subplan = reinterpret_cast<Plan*&>(planned->subplans->elements[i].ptr_value);

@@ -1,5 +1,7 @@
 #include "pg/planner/user_code.h"
 
+#include <algorithm>
+
 #include "pg/border/call.h"
 #include "pg/planner/node_walk.h"
 
@@ -10,7 +12,6 @@ SLUICE_PG_HEADERS_BEGIN
 #include <catalog/pg_language.h>
 #include <catalog/pg_proc.h>
 #include <catalog/pg_type.h>
-#include <miscadmin.h>
 #include <parser/parse_coerce.h>
 #include <utils/fmgroids.h>
 #include <utils/lsyscache.h>
@@ -20,6 +21,30 @@ SLUICE_PG_HEADERS_END
 namespace sluice::pg {
 
 namespace {
+
+/// Whether a test passes for a node of an expression. Shape: its frame is small, as expressions may
+/// be nested as deeply as PostgreSQL's own stack checks allow.
+struct NodeSearch {
+  bool (*test)(Node* node, const void* context);
+  const void* context;
+};
+
+/// Runs in: call(); a C callback of expression_tree_walker().
+bool node_walker(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  const auto* search = static_cast<const NodeSearch*>(context);
+  return search->test(node, search->context) ||
+         expression_tree_walker(node, unprototyped(node_walker), context);
+}
+
+/// Runs in: call().
+bool any_node(Node* expr, bool (*test)(Node* node, const void* context),
+              const void* context = nullptr) {
+  NodeSearch search{test, context};
+  return node_walker(expr, &search);
+}
 
 bool is_users(Oid object) { return object >= FirstNormalObjectId; }
 
@@ -151,6 +176,9 @@ List* types_made_json(Node* node) {
   } else if (IsA(node, Aggref) &&
              makes_json_of_anything(reinterpret_cast<const Aggref*>(node)->aggfnoid)) {
     return reinterpret_cast<const Aggref*>(node)->aggargtypes;
+  } else if (IsA(node, WindowFunc) &&
+             makes_json_of_anything(reinterpret_cast<const WindowFunc*>(node)->winfnoid)) {
+    args = reinterpret_cast<const WindowFunc*>(node)->args;
   }
   List* types = NIL;
   ListCell* cell;
@@ -196,30 +224,21 @@ bool may_hold_domain(Oid type) {
                             kind == TYPTYPE_MULTIRANGE || kind == TYPTYPE_DOMAIN);
 }
 
-/// True as soon as something calls a function that is not built in or runs statements of its own.
-/// Runs in: call().
-bool foreign_walker(Node* node, void* context) {
-  if (node == nullptr) {
-    return false;
-  }
+/// Whether the node calls a function that is not built in or runs statements of its own. Runs in:
+/// call().
+bool is_foreign(Node* node, const void*) {
   // A domain's constraints are anybody's expressions, and aggregates are in the internal language.
   return IsA(node, CoerceToDomain) ||
          (IsA(node, Aggref) && is_users(reinterpret_cast<const Aggref*>(node)->aggfnoid)) ||
-         check_functions_in_node(node, is_foreign_function, context) || brings_foreign_type(node) ||
-         expression_tree_walker(node, unprototyped(foreign_walker), context);
+         check_functions_in_node(node, is_foreign_function, nullptr) || brings_foreign_type(node);
 }
 
 /// Runs in: call(); a C callback of check_functions_in_node().
 bool is_users_function(Oid function, void*) { return is_users(function); }
 
-/// Runs in: call(); a C callback of expression_tree_walker().
-bool users_walker(Node* node, void* context) {
-  if (node == nullptr) {
-    return false;
-  }
-  check_stack_depth();
-  return (!IsA(node, Aggref) && check_functions_in_node(node, is_users_function, context)) ||
-         expression_tree_walker(node, unprototyped(users_walker), context);
+/// Runs in: call().
+bool calls_users(Node* node, const void*) {
+  return !IsA(node, Aggref) && check_functions_in_node(node, is_users_function, nullptr);
 }
 
 /// Whether json is made here by a cast that may be volatile: of rows it may be anybody's. Runs in:
@@ -231,15 +250,16 @@ bool has_unseen_cast(Node* node) {
 }
 
 /// Runs in: call().
-bool calls_unseen(Node* node) {
+bool calls_unseen(Node* node, const void*) {
   switch (nodeTag(node)) {
     case T_Aggref:
       return is_users(reinterpret_cast<const Aggref*>(node)->aggfnoid) || has_unseen_cast(node);
     case T_WindowFunc:
-      return is_users(reinterpret_cast<const WindowFunc*>(node)->winfnoid);
+      return is_users(reinterpret_cast<const WindowFunc*>(node)->winfnoid) || has_unseen_cast(node);
     case T_CoerceToDomain:
       return true;
     case T_FuncExpr:
+    case T_OpExpr:
     case T_CoerceViaIO:
       return may_hold_domain(exprType(node)) || has_unseen_cast(node);
     case T_RangeTblFunction:
@@ -251,38 +271,27 @@ bool calls_unseen(Node* node) {
   }
 }
 
-/// Runs in: call(); a C callback of expression_tree_walker().
-bool calls_unseen_walker(Node* node, void* context) {
-  if (node == nullptr) {
-    return false;
+/// Whether `test` holds for one of the functions behind an aggregate's name, those included that
+/// only windows use. Runs in: call().
+template <typename Test>
+bool any_function_behind(Oid aggregate, Test test) {
+  HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
+  if (!HeapTupleIsValid(tuple)) {
+    return true;
   }
-  check_stack_depth();
-  return calls_unseen(node) ||
-         expression_tree_walker(node, unprototyped(calls_unseen_walker), context);
+  const auto* form = reinterpret_cast<const FormData_pg_aggregate*>(GETSTRUCT(tuple));
+  const Oid functions[] = {form->aggtransfn, form->aggfinalfn, form->aggmtransfn,
+                           form->aggminvtransfn, form->aggmfinalfn};
+  ReleaseSysCache(tuple);
+  return std::ranges::any_of(
+      functions, [&test](Oid function) { return OidIsValid(function) && test(function); });
 }
-
-/// The functions behind an aggregate's name, and those of its DISTINCT and ORDER BY.
-struct StateFunctions {
-  Oid transition = InvalidOid;
-  Oid final = InvalidOid;
-
-  explicit StateFunctions(const Aggref* aggref) {
-    HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggref->aggfnoid));
-    if (HeapTupleIsValid(tuple)) {
-      const auto* form = reinterpret_cast<const FormData_pg_aggregate*>(GETSTRUCT(tuple));
-      transition = form->aggtransfn;
-      final = form->aggfinalfn;
-      ReleaseSysCache(tuple);
-    }
-  }
-};
 
 /// Whether `test` holds for one of the functions that compute an aggregate beside its arguments.
 /// Runs in: call().
 template <typename Test>
 bool any_state_function(const Aggref* aggref, Test test) {
-  const StateFunctions functions(aggref);
-  if (test(functions.transition) || (OidIsValid(functions.final) && test(functions.final))) {
+  if (any_function_behind(aggref->aggfnoid, test)) {
     return true;
   }
   for (const List* clauses : {aggref->aggorder, aggref->aggdistinct}) {
@@ -302,31 +311,44 @@ bool any_state_function(const Aggref* aggref, Test test) {
 /// until one passes.
 struct FunctionSearch {
   bool (*test)(Oid function);
+  bool doubts_domains;  // whose conditions may be anything
 };
+
+/// Runs in: call().
+bool goes_through_domain(const Node* node) {
+  switch (nodeTag(node)) {
+    case T_CoerceToDomain:
+      return true;
+    case T_FuncExpr:
+    case T_OpExpr:
+    case T_CoerceViaIO:
+      return may_hold_domain(exprType(node));
+    default:
+      return false;
+  }
+}
 
 /// A C callback of check_functions_in_node().
 bool passes(Oid function, void* search) {
   return static_cast<const FunctionSearch*>(search)->test(function);
 }
 
-/// Runs in: call(); a C callback of expression_tree_walker().
-bool search_walker(Node* node, void* context) {
-  if (node == nullptr) {
-    return false;
-  }
-  check_stack_depth();
+/// Runs in: call().
+bool calls_what_passes(Node* node, const void* context) {
   const auto* search = static_cast<const FunctionSearch*>(context);
   const Oid cast = cast_to_json_around(node);
   return (OidIsValid(cast) && search->test(cast)) ||
-         check_functions_in_node(node, passes, context) ||
+         check_functions_in_node(node, passes, const_cast<void*>(context)) ||
          (IsA(node, Aggref) &&
           any_state_function(reinterpret_cast<const Aggref*>(node), search->test)) ||
-         expression_tree_walker(node, unprototyped(search_walker), context);
+         (IsA(node, WindowFunc) && reinterpret_cast<const WindowFunc*>(node)->winagg &&
+          any_function_behind(reinterpret_cast<const WindowFunc*>(node)->winfnoid, search->test)) ||
+         (search->doubts_domains && goes_through_domain(node));
 }
 
-bool any_function(Node* expr, bool (*test)(Oid function)) {
-  FunctionSearch search{test};
-  return search_walker(expr, &search);
+bool any_function(Node* expr, bool (*test)(Oid function), bool doubts_domains) {
+  const FunctionSearch search{test, doubts_domains};
+  return any_node(expr, calls_what_passes, &search);
 }
 
 /// Runs in: call().
@@ -341,18 +363,18 @@ bool is_in_other_language(Oid function) {
 }  // namespace
 
 bool calls_built_ins_only(Node* expr) {
-  return call([expr] { return !foreign_walker(expr, nullptr); });
+  return call([expr] { return !any_node(expr, is_foreign); });
 }
 
-bool calls_users_functions(Node* expr) { return users_walker(expr, nullptr); }
+bool calls_users_functions(Node* expr) { return any_node(expr, calls_users); }
 
-bool may_call_unseen(Node* expr) { return calls_unseen_walker(expr, nullptr); }
+bool may_call_unseen(Node* expr) { return any_node(expr, calls_unseen); }
 
 bool forbids_workers(Node* expr) {
-  return call([expr] { return any_function(expr, is_unsafe_for_workers); });
+  return call([expr] { return any_function(expr, is_unsafe_for_workers, false); });
 }
 
-bool calls_other_languages(Node* expr) { return any_function(expr, is_in_other_language); }
+bool calls_other_languages(Node* expr) { return any_function(expr, is_in_other_language, true); }
 
 bool has_built_in_states(const Aggref* aggref) {
   return call([aggref] {

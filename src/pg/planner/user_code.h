@@ -28,9 +28,9 @@ namespace sluice::pg {
 /// Errors: PgError.
 [[nodiscard]] bool forbids_workers(Node* expr);
 
-/// Whether `expr` calls functions in other languages than C. Their labels are to be believed with
-/// caution: an EXCEPTION block, say, works in PostgreSQL's plan as long as that has no workers.
-/// Runs in: call().
+/// Whether `expr` calls functions in other languages than C, or may by a domain. Their labels are
+/// to be believed with caution: an EXCEPTION block, say, works in PostgreSQL's plan as long as that
+/// has no workers. Runs in: call().
 [[nodiscard]] bool calls_other_languages(Node* expr);
 
 /// Whether all that computes an aggregate of its arguments is PostgreSQL's own.
