@@ -12,6 +12,17 @@ from results import CORES, PYTHON, ROOT, WORK, cases_of, has_failed, run_logged
 PARTS_PER_CLUSTER = 3
 
 
+SERVERS_MAX = 4
+SHARED_MEMORY_EACH = 256 << 20
+
+
+def servers():
+    """As many as have work at the same time; one alone where a second could want for shared memory."""
+    shared = os.statvfs("/dev/shm")
+    room = shared.f_bavail * shared.f_frsize // SHARED_MEMORY_EACH
+    return max(1, min(max(2, CORES), SERVERS_MAX, room))
+
+
 def drop(cluster):
     subprocess.run([ROOT / "tools/cluster.sh", "drop", cluster], check=False)
 
@@ -23,7 +34,7 @@ def dealt(files, clusters):
 
 def oracle(results, name, module, files, long, **environment):
     """One line of output; every part has its own log and its own JUnit file."""
-    clusters = [WORK / f"cluster-{name}-{number}" for number in range(max(2, CORES))][:len(files)]
+    clusters = [WORK / f"cluster-{name}-{number}" for number in range(servers())][:len(files)]
     free = queue.SimpleQueue()
     for cluster in clusters:
         drop(cluster)

@@ -25,6 +25,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROOMS = re.compile(r"src/(base|vector|plan|codec|exchange|engine|pg/source/decode)/[^/]*\.cc$")
 JOINED_MAX = 16
+SETTINGS = (".clang-tidy", "CMakeLists.txt", "cmake/sluice_room.cmake", "tools/clang_tidy.py")
 JOINED_OPTIONS = (f"--config-file={ROOT / '.clang-tidy'}",
                   "--checks=-clang-analyzer-*,-bugprone-suspicious-include",
                   "--header-filter=src/(base|vector|plan|codec|exchange|engine|pg/source/decode)/")
@@ -99,7 +100,7 @@ def main():
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     version = subprocess.run(["clang-tidy", "--version"], capture_output=True, check=True).stdout
-    settings = version + (ROOT / ".clang-tidy").read_bytes()
+    settings = version + b"".join((ROOT / path).read_bytes() for path in SETTINGS)
     passed = build / "clang-tidy"
     passed.mkdir(exist_ok=True)
     listed = sources(arguments.tests)

@@ -136,7 +136,8 @@ def orphaned_segments(directory):
     """Names of the DSM segments made since the cluster started that no process maps any more."""
     marker = (pathlib.Path(tpch.socket_directory(directory)) / "data/postmaster.pid").stat()
     orphans = None
-    for _ in range(100):  # other servers' segments come and go while we look: what stays, counts
+    until = time.monotonic() + 10
+    while time.monotonic() < until:  # other servers' segments come and go while we look: what stays, counts
         young = {path.name for path in pathlib.Path("/dev/shm").glob("PostgreSQL.*")
                  if is_younger(path, marker)}
         orphans = young if orphans is None else orphans & young
