@@ -47,7 +47,7 @@ class ThreadStorm : public ::testing::Test {
       }
       leader.restart();
       EXPECT_GT(mesh.epoch().value(), 1U);
-      tables.rewind();
+      tables.rewind(mesh.first_error().set || !mesh.dead().empty());
     }
   }
 

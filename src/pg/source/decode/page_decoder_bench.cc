@@ -77,10 +77,13 @@ ColumnTarget target(int attribute, Stage stage = 0) {
   return column;
 }
 
-/// Takes a group as a scan does: its pages in the cache, those of the next one asked for.
+/// Takes a group as a scan does: its pages in the cache, where not all of them have been asked for
+/// while the one before was decoded; those of the next one announced.
 void load_group(PageDecoder& decoder, ReadAhead& ahead, const TuplePages& input,
                 std::size_t group) {
-  read_through(input.group_bytes(group));
+  if (!ahead.has_asked_all()) {
+    read_through(input.group_bytes(group));
+  }
   std::vector<const std::uint8_t*> next;
   if (group + 1 < input.groups().size()) {
     const std::span<const std::uint8_t> bytes = input.group_bytes(group + 1);
