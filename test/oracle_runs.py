@@ -10,10 +10,8 @@ from results import CORES, PYTHON, ROOT, WORK, cases_of, has_failed, run_logged
 
 # A part goes to the first cluster that is free: smaller ones balance better, and each starts a server.
 PARTS_PER_CLUSTER = 3
-
-
 SERVERS_MAX = 4
-SHARED_MEMORY_EACH = 256 << 20
+SHARED_MEMORY_EACH = 256 << 20  # bytes of /dev/shm
 
 
 def servers():

@@ -6,8 +6,9 @@
     tools/clang_tidy.py --build DIR --tests   the unit tests, too: ten times as long again
 
 Joined, the sources of a room are looked at together, so that what they include is parsed once. The
-analyzer does not look into included files. DIR has a compile_commands.json. What passed is not looked at again until it, a header of ours
-that it includes, the settings or clang-tidy change; DIR/clang-tidy remembers.
+analyzer does not look into included files. DIR has a compile_commands.json. What passed is not looked
+at again until it, a header of ours that it includes, the settings or clang-tidy change; DIR/clang-tidy
+remembers.
 """
 
 import argparse
