@@ -32,10 +32,12 @@ constexpr std::uint32_t kNeighbourMissesMax = 6;
 /// A worker maps 64 MB of small pages in some 10 ms.
 constexpr BlockNumber kSweptBlocksMin = (64 << 20) / BLCKSZ;
 
-/// No backend may hold more than its part of the pool, as small as that may be.
+/// No backend may hold more than its part of the pool, as small as that may be; of its own for
+/// temporary tables, no scan of as many as may be open in cursors.
 std::uint32_t pages_pinned_max(Relation relation) {
+  constexpr int kLocalScans = 256;
   const std::int64_t part = RelationUsesLocalBuffers(relation)
-                                ? num_temp_buffers / 4
+                                ? num_temp_buffers / kLocalScans
                                 : NBuffers / (MaxBackends + NUM_AUXILIARY_PROCS);
   if (part < 1) {
     return 1;
@@ -121,32 +123,49 @@ void add_visible_tuples(PageGroupReader& reader, Buffer buffer, PageBytes page, 
   }
 }
 
-/// The content lock must not be held when an error leaves call(): C++ frames above may still call
-/// the server.
 void add_page(PageGroupReader& reader, Buffer buffer) {
+  Page page = viewed_page(buffer, reader.view_offset);
+  // What heap_page_prune_opt() asks first, too, but in the other mapping.
+  if (TransactionIdIsValid(reinterpret_cast<PageHeader>(page)->pd_prune_xid)) {
+    heap_page_prune_opt(reader.relation, buffer);
+  }
   LockBuffer(buffer, BUFFER_LOCK_SHARE);
+  reader.locked = buffer;
+#if PG_VERSION_NUM < 170000
+  TestForOldSnapshot(reader.snapshot, reader.relation, page);
+#endif
+  // A standby cannot trust the page's flag; see heapgetpage().
+  const bool all_visible = PageIsAllVisible(page) && !reader.snapshot->takenDuringRecovery;
+  if (all_visible && !CheckForSerializableConflictOutNeeded(reader.relation, reader.snapshot)) {
+    add_all_tuples(reader, bytes_of(page));
+  } else {
+    add_visible_tuples(reader, buffer, bytes_of(page), all_visible);
+  }
+  reader.locked = InvalidBuffer;
+  LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+}
+
+/// As many of the pinned pages as the group has room for. The content lock must not be held when an
+/// error leaves call(): C++ frames above may still call the server.
+void add_pages(PageGroupReader& reader) {
   PG_TRY();
   {
-    Page page = viewed_page(buffer, reader.view_offset);
-#if PG_VERSION_NUM < 170000
-    TestForOldSnapshot(reader.snapshot, reader.relation, page);
-#endif
-    // A standby cannot trust the page's flag; see heapgetpage().
-    const bool all_visible = PageIsAllVisible(page) && !reader.snapshot->takenDuringRecovery;
-    if (all_visible && !CheckForSerializableConflictOutNeeded(reader.relation, reader.snapshot)) {
-      add_all_tuples(reader, bytes_of(page));
-    } else {
-      add_visible_tuples(reader, buffer, bytes_of(page), all_visible);
+    while (reader.group_pages < reader.pin_count &&
+           reader.tuple_count + MaxHeapTuplesPerPage <= vector::kBatchRowsMax) {
+      add_page(reader, reader.pins[reader.group_pages]);
+      ++reader.group_pages;
     }
   }
   PG_CATCH();
   {
-    HOLD_INTERRUPTS();  // the error reset the count that unlocking lowers
-    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+    if (reader.locked > 0) {  // buffers of temporary tables have no lock
+      HOLD_INTERRUPTS();      // the error reset the count that unlocking lowers
+      LockBuffer(reader.locked, BUFFER_LOCK_UNLOCK);
+    }
+    reader.locked = InvalidBuffer;
     PG_RE_THROW();
   }
   PG_END_TRY();
-  LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 }
 
 #if PG_VERSION_NUM < 160000
@@ -187,6 +206,16 @@ Buffer guess_buffer(Relation relation, BlockNumber block, Buffer last) {
   return InvalidBuffer;
 }
 
+/// Whether a read as PostgreSQL makes it would leave the buffer's usage count as it is.
+/// ReadRecentBuffer() never raises it, and a page that is often read must not look like one that is
+/// not when the server needs a buffer for another.
+/// Source: bufmgr.c, PinBuffer()
+bool has_full_usage(const PageGroupReader& reader, Buffer buffer) {
+  BufferDesc* descriptor = GetBufferDescriptor(static_cast<uint32>(buffer - 1));
+  const uint32 usage = BUF_STATE_GET_USAGECOUNT(pg_atomic_read_u32(&descriptor->state));
+  return usage >= (reader.strategy != nullptr ? 1 : BM_MAX_USAGE_COUNT);
+}
+
 /// Pages that came into the pool one after the other lie in buffers close to each other, a few
 /// apart where several processes read at a time. Looking there first spares the pool's mapping
 /// table, whose every lookup misses the cache.
@@ -204,10 +233,11 @@ bool read_neighbour(PageGroupReader& reader, BlockNumber block) {
     reader.neighbour_pause = (1U << reader.neighbour_misses) - 1;
     return false;
   }
-  if (!ReadRecentBuffer(storage_of(reader.relation), MAIN_FORKNUM, block, guess)) {
+  reader.neighbour_misses = 0;
+  if (!has_full_usage(reader, guess) ||
+      !ReadRecentBuffer(storage_of(reader.relation), MAIN_FORKNUM, block, guess)) {
     return false;
   }
-  reader.neighbour_misses = 0;
   pgstat_count_buffer_read(reader.relation);
   pgstat_count_buffer_hit(reader.relation);
   reader.last_buffer = guess;
@@ -321,17 +351,7 @@ void read_page_group(PageGroupReader& reader) {
   release_pins(reader, reader.group_pages);
   pin_ahead(reader);
   expect_pages(reader);
-  while (reader.group_pages < reader.pin_count &&
-         reader.tuple_count + MaxHeapTuplesPerPage <= vector::kBatchRowsMax) {
-    const Buffer buffer = reader.pins[reader.group_pages];
-    Page page = viewed_page(buffer, reader.view_offset);
-    // What heap_page_prune_opt() asks first, too, but in the other mapping.
-    if (TransactionIdIsValid(reinterpret_cast<PageHeader>(page)->pd_prune_xid)) {
-      heap_page_prune_opt(reader.relation, buffer);
-    }
-    add_page(reader, buffer);
-    ++reader.group_pages;
-  }
+  add_pages(reader);
   reader.ended = reader.no_more_blocks && reader.group_pages == reader.pin_count;
   pgstat_count_index_tuples(reader.relation, reader.tuple_count);  // adds to tuples returned
 }

@@ -47,6 +47,7 @@ struct PageGroupReader {
   std::uint32_t pin_count = 0;
   std::array<Buffer, kPagesMax> pins{};  // the group's pages, then those for the next one
   std::uint32_t group_pages = 0;
+  Buffer locked = InvalidBuffer;  // the page whose tuples are looked at
   std::uint32_t expected_count = 0;
   std::array<const std::uint8_t*, kPagesMax> expected{};  // where the pages after those seem to lie
   ReadAhead ahead;                                        // of them
