@@ -48,7 +48,11 @@ struct Assembled {
 
 /// Runs in: call().
 Assembled assemble(const char* text, int arg_count, bool looks_for_ties) {
+  MemoryContext parsed =
+      AllocSetContextCreate(CurrentMemoryContext, "sluice aggregate's text", ALLOCSET_SMALL_SIZES);
+  MemoryContext around = MemoryContextSwitchTo(parsed);
   auto* aggref = reinterpret_cast<Aggref*>(stringToNode(text));
+  MemoryContextSwitchTo(around);
   if (!IsA(aggref, Aggref)) {
     elog(ERROR, "foreign aggregate is none");
   }
@@ -82,6 +86,7 @@ Assembled assemble(const char* text, int arg_count, bool looks_for_ties) {
   made.strings =
       AllocSetContextCreate(CurrentMemoryContext, "sluice aggregates", ALLOCSET_SMALL_SIZES);
   MemoryContextSwitchTo(outer);
+  MemoryContextDelete(parsed);
   return made;
 }
 

@@ -51,6 +51,7 @@ struct MissingDatum {
   Datum datum = 0;
   std::size_t varlena_bytes = 0;
   bool is_null = true;
+  varlena* unpacked = nullptr;  // to be freed
 };
 
 MissingDatum missing_datum(Relation relation, int attribute_number, bool is_varlena) {
@@ -58,7 +59,9 @@ MissingDatum missing_datum(Relation relation, int attribute_number, bool is_varl
     MissingDatum missing;
     missing.datum = getmissingattr(RelationGetDescr(relation), attribute_number, &missing.is_null);
     if (!missing.is_null && is_varlena) {
-      varlena* flat = detoast_attr(reinterpret_cast<varlena*>(DatumGetPointer(missing.datum)));
+      auto* packed = reinterpret_cast<varlena*>(DatumGetPointer(missing.datum));
+      varlena* flat = detoast_attr(packed);
+      missing.unpacked = flat == packed ? nullptr : flat;
       missing.datum = PointerGetDatum(flat);
       missing.varlena_bytes = VARSIZE(flat);
     }
@@ -78,7 +81,11 @@ std::optional<std::vector<std::uint8_t>> missing_bytes(Relation relation, int at
   }
   if (is_varlena) {
     const auto* flat = reinterpret_cast<const std::uint8_t*>(DatumGetPointer(missing.datum));
-    return std::vector<std::uint8_t>(flat, flat + missing.varlena_bytes);
+    std::vector<std::uint8_t> bytes(flat, flat + missing.varlena_bytes);
+    if (missing.unpacked != nullptr) {
+      call([&missing] { pfree(missing.unpacked); });
+    }
+    return bytes;
   }
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(attribute->attlen));
   const void* value = &missing.datum;  // little-endian: the low bytes
