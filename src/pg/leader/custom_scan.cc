@@ -56,10 +56,20 @@ void drop_root(void* root) {
 
 Node* create_scan_state(CustomScan* plan);
 
+/// As the executor's scans do until its end: TRUNCATE, DROP and ALTER of a table that a cursor reads
+/// are refused. Source: tablecmds.c, CheckTableNotInUse()
+void hold_relations(const CustomScan* plan, EState* estate, int flags) {
+  int range_index = -1;
+  while ((range_index = bms_next_member(plan->custom_relids, range_index)) >= 0) {
+    ExecOpenScanRelation(estate, static_cast<Index>(range_index), flags);
+  }
+}
+
 void begin_scan(CustomScanState* node, EState* estate, int flags) {
   SluiceScanState* state = state_of(node);
   const auto* plan = reinterpret_cast<CustomScan*>(node->ss.ps.plan);
   state->flags = flags;
+  hold_relations(plan, estate, flags);
   state->inputs = plan_inputs_begin(node, flags, &state->input_count);
   state->root = guard([=] {
     check_execute_rights(static_cast<const Plan*>(linitial(plan->custom_plans)));

@@ -16,6 +16,8 @@ SLUICE_PG_HEADERS_BEGIN
 #include <storage/bufmgr.h>
 #include <utils/builtins.h>
 #include <utils/rel.h>
+#include <utils/snapmgr.h>
+#include <utils/syscache.h>
 SLUICE_PG_HEADERS_END
 
 #include <algorithm>
@@ -27,7 +29,6 @@ namespace {
 /// Owns: nothing; palloc'd.
 struct AttributeFacts {
   const char* name;
-  bool not_null;
   bool may_be_toasted;
 };
 
@@ -52,6 +53,23 @@ bool may_be_toasted(const FormData_pg_attribute& attribute) {
          attribute.atttypid != NUMERICOID;
 }
 
+/// Whether no row that the snapshot sees has a NULL there: SET NOT NULL looks at the newest rows
+/// only. Source: tablecmds.c, ATRewriteTable()
+bool is_never_null(Oid relation, AttrNumber number) {
+  return call([=] {
+    HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(number));
+    if (!HeapTupleIsValid(tuple)) {
+      return false;
+    }
+    const bool not_null = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attnotnull;
+    const bool is_known =
+        ActiveSnapshotSet() &&
+        !XidInMVCCSnapshot(HeapTupleHeaderGetXmin(tuple->t_data), GetActiveSnapshot());
+    ReleaseSysCache(tuple);
+    return not_null && is_known;
+  });
+}
+
 /// The statement holds its locks already.
 RelationFacts facts_of(Oid oid) {
   return call([oid] {
@@ -69,8 +87,7 @@ RelationFacts facts_of(Oid oid) {
         palloc(sizeof(AttributeFacts) * static_cast<std::size_t>(facts.attribute_count + 1)));
     for (int i = 0; i < facts.attribute_count; ++i) {
       const FormData_pg_attribute* attribute = TupleDescAttr(relation->rd_att, i);
-      attributes[i] = {pstrdup(NameStr(attribute->attname)), attribute->attnotnull,
-                       may_be_toasted(*attribute)};
+      attributes[i] = {pstrdup(NameStr(attribute->attname)), may_be_toasted(*attribute)};
     }
     if (OidIsValid(relation->rd_rel->reltoastrelid)) {
       Relation toast = table_open(relation->rd_rel->reltoastrelid, AccessShareLock);
@@ -100,7 +117,7 @@ ScopeColumn add_column(const Lowering& lowering, const RangeTblEntry* entry, pla
   column.type = *type;
   column.column = static_cast<std::uint32_t>(spec.columns.size());
   column.terminal = reinterpret_cast<Node*>(var);
-  column.not_null = attribute.not_null;
+  column.not_null = is_never_null(spec.relation, var->varattno);
   spec.columns.push_back({var->varattno, *type, shown_name(lowering, entry, attribute.name)});
   return column;
 }

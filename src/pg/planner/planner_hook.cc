@@ -5,6 +5,7 @@
 #include "pg/border/call.h"
 #include "pg/border/guard.h"
 #include "pg/border/pg_include.h"
+#include "pg/planner/cursor.h"
 #include "pg/planner/eligibility.h"
 #include "pg/planner/explain_reason.h"
 #include "pg/planner/leaves.h"
@@ -21,7 +22,6 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/parallel.h>
-#include <executor/executor.h>
 #include <miscadmin.h>
 #include <nodes/nodeFuncs.h>
 #include <optimizer/planner.h>
@@ -82,9 +82,6 @@ WorkerLimits workers_beside(const PlannedStmt* first, Query* query, int cursor_o
   return doubts && evaluates(first, calls_other_languages) ? WorkerLimits{} : limits;
 }
 
-/// Whether whoever executes the statement may not ask for all of its rows, as a cursor.
-bool reads_part(int cursor_options) { return (cursor_options & CURSOR_OPT_PARALLEL_OK) == 0; }
-
 Query* copy_of(const Query* query) {
   return call([query] { return static_cast<Query*>(copyObjectImpl(query)); });
 }
@@ -132,17 +129,6 @@ Candidate best_candidate(const PlanningCall& planning, const PlannedStmt* first,
   return plan_candidate(as_written, first, true, bounds);
 }
 
-/// A cursor that was declared neither SCROLL nor NO SCROLL goes backward where its plan can.
-bool loses_backward_scan(const PlannedStmt* first, const PlannedStmt* second, int cursor_options) {
-  if ((cursor_options & CURSOR_OPT_FAST_PLAN) == 0 ||
-      (cursor_options & CURSOR_OPT_NO_SCROLL) != 0) {
-    return false;
-  }
-  return call([first, second] {
-    return ExecSupportsBackwardScan(first->planTree) && !ExecSupportsBackwardScan(second->planTree);
-  });
-}
-
 /// PostgreSQL's plan first; ours in its place where it is allowed, supported and cheaper.
 PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   const bool force = planning_mode() == Mode::kForce;
@@ -180,8 +166,8 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
     }
     return keep(first, std::move(report), std::move(replaced.declines));
   }
-  if (loses_backward_scan(first, second.planned, planning.cursor_options)) {
-    replaced.declines.push_back({Reason::kStatement, "cursor that may go backward"});
+  if (const char* loss = loss_for_cursor(first, second.planned, planning.cursor_options)) {
+    replaced.declines.push_back({Reason::kStatement, loss});
     return keep(first, std::move(report), std::move(replaced.declines));
   }
   second.planned->parallelModeNeeded |= replaced.needs_workers;
