@@ -16,6 +16,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <catalog/pg_type.h>
 #include <nodes/makefuncs.h>
 #include <nodes/nodeFuncs.h>
+#include <nodes/pathnodes.h>
 #include <utils/builtins.h>
 #include <utils/fmgroids.h>
 #include <utils/lsyscache.h>
@@ -516,6 +517,22 @@ bool has_ordered_input(const Agg& agg) {
   return false;
 }
 
+/// Whether a column is that of a table which others inherit from or belong to, or of one of these.
+bool is_inherited(const Lowering& lowering, const Node* terminal) {
+  if (!IsA(terminal, Var)) {
+    return true;
+  }
+  const auto number = static_cast<Index>(reinterpret_cast<const Var*>(terminal)->varno);
+  const List* relations = lowering.statement.planned->appendRelations;
+  for (int i = 0; i < list_length(relations); ++i) {
+    const auto* relation = static_cast<const AppendRelInfo*>(list_nth(relations, i));
+    if (relation->parent_relid == number || relation->child_relid == number) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// The Var of a child's targetlist entry.
 Var* child_var(Plan* child, AttrNumber attribute) {
   return call([child, attribute] {
@@ -541,7 +558,9 @@ Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<N
     input_leaves.push_back(key);
   }
   // A Var that is no group key depends on those by a primary key: one more key changes no group.
+  // Only tables that inherit do not share the key of their parent.
   std::vector<Node*> keys = input_leaves;
+  const std::size_t grouped = keys.size();
   for (Node* leaf : leaves) {
     if (IsA(leaf, GroupingFunc)) {
       decline(Reason::kAggregate, "GROUPING()");
@@ -559,6 +578,10 @@ Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<N
   ChildColumns child = lower_child(
       lowering, child_plan, wanted_attributes(input_leaves, OUTER_VAR, child_plan->targetlist));
   const Scope scope = scope_over_child(input_leaves, OUTER_VAR, child);
+  if (std::any_of(keys.begin() + static_cast<std::ptrdiff_t>(grouped), keys.end(),
+                  [&](Node* key) { return is_inherited(lowering, scope.find(key)->terminal); })) {
+    decline(Reason::kAggregate, "column of inherited tables that is no group key");
+  }
   const bool rows_in_order =
       scanned_table(child.node).has_value() && !has_ordered_input(agg) && !sorts_its_groups(agg);
   const auto build = [&](bool foreign_distinct) {

@@ -2,6 +2,7 @@
 
 #include "pg/planner/decline.h"
 #include "pg/planner/lower_expr.h"
+#include "pg/planner/plan_errors.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <nodes/nodeFuncs.h>
@@ -84,17 +85,31 @@ Fragment lower_fragment(Lowering& lowering, Plan* node, const std::vector<Node*>
 
 namespace {
 
-ChildColumns lower_supported(Lowering& lowering, Plan* node, const WantedAttributes& wanted) {
+/// With what nobody above looks at and PostgreSQL evaluates all the same, so that it shows: sort keys
+/// and volatile functions stay in the targetlist of a subquery.
+/// Source: allpaths.c, remove_unused_subquery_outputs()
+WantedAttributes with_effects(const Lowering& lowering, const Plan* node, WantedAttributes wanted) {
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!wanted[i]) {
+      auto* expr = reinterpret_cast<Node*>(entry_at(node->targetlist, i)->expr);
+      wanted[i] = !IsA(expr, Var) && shows_when_evaluated(lowering.statement, node, expr);
+    }
+  }
+  return wanted;
+}
+
+ChildColumns lower_supported(Lowering& lowering, Plan* node, const WantedAttributes& read) {
   switch (nodeTag(node)) {
     case T_Hash:
     case T_Material:
     case T_Sort:  // nobody above looks at the order: joins and aggregates hash
-      return lower_child(lowering, node->lefttree, wanted);
+      return lower_child(lowering, node->lefttree, read);
     case T_Limit:
-      return lower_top_k_child(lowering, *reinterpret_cast<Limit*>(node), wanted);
+      return lower_top_k_child(lowering, *reinterpret_cast<Limit*>(node), read);
     default:
       break;
   }
+  const WantedAttributes wanted = with_effects(lowering, node, read);
   std::vector<Node*> leaves;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (wanted[i]) {

@@ -59,7 +59,7 @@ void add_top_k(Root& root, const Sort& sort, const Plan* source, std::uint64_t l
     auto* expr = reinterpret_cast<Node*>(entry->expr);
     const ScopeColumn* column =
         IsA(expr, Var) || IsA(expr, Aggref) ? root.fragment.scope.find(expr) : nullptr;
-    if (column == nullptr || column->kind != OutputKind::kColumn) {
+    if (column == nullptr) {
       decline(Reason::kOrder, "order by what is computed above the engine");
     }
     columns.push_back(*column);

@@ -75,6 +75,9 @@ std::vector<plan::SortKey> sort_keys_of(const Sort& sort, const std::vector<Scop
       decline(Reason::kOrder, "text ordered by a collation other than C");
     }
     const ScopeColumn& column = columns[static_cast<std::size_t>(i)];
+    if (column.kind != OutputKind::kColumn) {
+      decline(Reason::kOrder, "order by what is computed above the engine");
+    }
     if (!column.type.has_order()) {
       decline(Reason::kOrder, "order of a type that only PostgreSQL compares");
     }

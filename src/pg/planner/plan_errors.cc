@@ -329,11 +329,10 @@ bool node_itself_raises(const Plan* node) {
   }
 }
 
-bool node_raises(const Statement& statement, const Plan* node, List* expressions) {
+/// Shape: an expression that `node` evaluates, or a List of them.
+bool expressions_raise(const Statement& statement, const Plan* node, Node* expressions) {
   List* numerics = NIL;
-  if (call([&] {
-        return node_itself_raises(node) || raises(reinterpret_cast<Node*>(expressions), &numerics);
-      })) {
+  if (call([&] { return raises(expressions, &numerics); })) {
     return true;
   }
   for (int i = 0; i < list_length(numerics); ++i) {
@@ -359,13 +358,27 @@ bool rows_raise(const Statement& statement, const SubPlan& subquery) {
   return !IsA(plan, Agg) || agg->aggstrategy != AGG_PLAIN || agg->groupingSets != NIL;
 }
 
+/// Shape: an expression, or a List of them.
+bool expressions_are_volatile(Node* expressions) {
+  return call(
+      [=] { return contain_volatile_functions(expressions) || may_call_unseen(expressions); });
+}
+
 /// A sample without a seed of its own is another one the second time.
 bool node_is_volatile(const Plan* node, List* expressions) {
-  auto* all = reinterpret_cast<Node*>(expressions);
   return IsA(node, ForeignScan) ||
          (IsA(node, SampleScan) &&
           reinterpret_cast<const SampleScan*>(node)->tablesample->repeatable == nullptr) ||
-         call([all] { return contain_volatile_functions(all) || may_call_unseen(all); });
+         expressions_are_volatile(reinterpret_cast<Node*>(expressions));
+}
+
+/// Those of the statement that `node` belongs to.
+PlanVerdicts& verdicts_of(const Statement& statement) {
+  PlanVerdicts& verdicts = *statement.verdicts;
+  if (!verdicts.init_plans.has_value()) {
+    verdicts.init_plans = init_plans_of(statement.planned);
+  }
+  return verdicts;
 }
 
 }  // namespace
@@ -376,16 +389,14 @@ PlanVerdict verdict_on(const Statement& statement, const Plan* node) {
     CHECK_FOR_INTERRUPTS();
   });
   node = as_planned(node);
-  PlanVerdicts& verdicts = *statement.verdicts;
+  PlanVerdicts& verdicts = verdicts_of(statement);
   if (const auto known = verdicts.given.find(node); known != verdicts.given.end()) {
     return known->second;
   }
-  if (!verdicts.init_plans.has_value()) {
-    verdicts.init_plans = init_plans_of(statement.planned);
-  }
   List* expressions = expressions_of(node);
   PlanVerdict verdict{node_is_volatile(node, expressions),
-                      node_raises(statement, node, expressions)};
+                      call([node] { return node_itself_raises(node); }) ||
+                          expressions_raise(statement, node, reinterpret_cast<Node*>(expressions))};
   const auto add = [&](const Plan* behind) {
     const PlanVerdict of_it = verdict_on(statement, behind);
     verdict.is_volatile = verdict.is_volatile || of_it.is_volatile;
@@ -401,6 +412,14 @@ PlanVerdict verdict_on(const Statement& statement, const Plan* node) {
   for_each_child(node, add);
   verdicts.given.emplace(node, verdict);
   return verdict;
+}
+
+bool shows_when_evaluated(const Statement& statement, const Plan* node, Node* expr) {
+  if (expressions_are_volatile(expr) || expressions_raise(statement, node, expr)) {
+    return true;
+  }
+  List* all = call([expr] { return list_make1(expr); });
+  return !subqueries_read(all, *verdicts_of(statement).init_plans).empty();
 }
 
 }  // namespace sluice::pg

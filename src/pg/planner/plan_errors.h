@@ -32,4 +32,9 @@ struct PlanVerdicts {
 /// Errors: PgError.
 [[nodiscard]] PlanVerdict verdict_on(const Statement& statement, const Plan* node);
 
+/// Whether somebody may notice that `expr` of the targetlist of `node` is not evaluated: it is
+/// volatile, may raise, or reads a subquery.
+/// Errors: PgError.
+[[nodiscard]] bool shows_when_evaluated(const Statement& statement, const Plan* node, Node* expr);
+
 }  // namespace sluice::pg
