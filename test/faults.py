@@ -35,9 +35,8 @@ def storms_and_server(results, long):
 def under_address_sanitizer(results, long):
     """The server with a library that AddressSanitizer watches, over a part of the oracle."""
     directory = WORK / "asan-pg"
-    # Joined, the frames of recursive functions are larger: expressions nested as deeply as may be meet the stack's limit.
-    if not build(results, "asan-pg", directory, *WATCHED, "-DSLUICE_JOINED=OFF", "-DSLUICE_FAULT_POINTS=ON",
-                 "-DSLUICE_TESTS=OFF", "-DSLUICE_SANITIZE=address"):
+    if not build(results, "asan-pg", directory, *WATCHED, "-DSLUICE_FAULT_POINTS=ON", "-DSLUICE_TESTS=OFF",
+                 "-DSLUICE_SANITIZE=address"):
         return
     shim = directory / "no_translations.so"
     if not step(results, "build no_translations", ["gcc", "-shared", "-fPIC", "-o", shim,
