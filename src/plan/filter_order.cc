@@ -65,6 +65,11 @@ bool may_raise(const Expr& expr) noexcept {
   return std::ranges::any_of(expr.args, may_raise);
 }
 
+bool call_may_raise(const AggregateCall& call) noexcept {
+  return is_foreign(call) ||
+         (call.function == AggregateFunction::kSum && call.result.kind == TypeKind::kFloat64);
+}
+
 bool node_may_raise(const PlanNode& node) noexcept {
   bool raises = false;
   if (const auto* scan = node.as<ScanSpec>()) {
@@ -75,6 +80,8 @@ bool node_may_raise(const PlanNode& node) noexcept {
     raises = std::ranges::any_of(project->exprs, may_raise);
   } else if (const auto* join = node.as<HashJoinSpec>()) {
     raises = std::ranges::any_of(join->residual, may_raise);
+  } else if (const auto* aggregate = node.as<AggregateSpec>()) {
+    raises = std::ranges::any_of(aggregate->calls, call_may_raise);
   }
   return raises || std::ranges::any_of(node.inputs, node_may_raise);
 }

@@ -13,8 +13,12 @@ namespace sluice::plan {
 /// the run, but raise nothing.
 [[nodiscard]] bool may_raise(const Expr& expr) noexcept;
 
-/// Whether any expression of the run in the tree may: those of scans, filters, projections and
-/// joins.
+/// Whether the aggregate may. An overflow of a float sum is PostgreSQL's error, as all that foreign
+/// calls raise; that of an integer or decimal sum is none.
+[[nodiscard]] bool call_may_raise(const AggregateCall& call) noexcept;
+
+/// Whether any expression or aggregate of the run in the tree may; what PostgreSQL executes for it
+/// is not looked into.
 [[nodiscard]] bool node_may_raise(const PlanNode& node) noexcept;
 
 /// Puts the first of the scan's filters, up to the first that may raise, in the order of the last

@@ -40,11 +40,10 @@ bool build_rows_only_match(JoinType type) noexcept {
   }
 }
 
-/// An overflow of a float sum is PostgreSQL's error, as all that foreign calls raise; that of an
-/// integer or decimal sum is none.
-bool may_raise_call(const AggregateCall& call) noexcept {
-  return is_foreign(call) ||
-         (call.function == AggregateFunction::kSum && call.result.kind == TypeKind::kFloat64);
+/// Whether somebody may notice that `node` is not run. What PostgreSQL executes for it may raise.
+bool shows_when_skipped(const PlanNode& node) noexcept {
+  return node_may_raise(node) || node.as<PlanInputSpec>() != nullptr ||
+         std::ranges::any_of(node.inputs, shows_when_skipped);
 }
 
 /// To read a large build side again for a filter is worth it only where probe rows are expected to
@@ -91,7 +90,7 @@ class Tracer {
       }
     } else if (const auto* aggregate = node.as<AggregateSpec>()) {
       if (column < aggregate->group_keys.size() &&
-          std::ranges::none_of(aggregate->calls, may_raise_call)) {
+          std::ranges::none_of(aggregate->calls, call_may_raise)) {
         trace(node.inputs[0], aggregate->group_keys[column]);
       }
     } else if (const auto* join = node.as<HashJoinSpec>()) {
@@ -104,13 +103,17 @@ class Tracer {
  private:
   /// Both sides of an equal key are filtered. That rows of the side without the column are gone can
   /// make rows of the other side come out unmatched, but only such as are not missed either: their
-  /// column is no key, or, where NULLs replace the side that has it, NULL.
+  /// column is no key, or, where NULLs replace the side that has it, NULL. A build side of which no
+  /// row is left spares the probe side, which must not show.
   void trace_join(const PlanNode& node, const HashJoinSpec& join, std::uint32_t column) {
+    const bool spares_probe = needs_build_rows(join.type) && shows_when_skipped(node.inputs[0]);
     const auto probe_columns = static_cast<std::uint32_t>(node.inputs[0].output.size());
     const bool in_probe = column < probe_columns;
     const std::uint32_t own = in_probe ? column : column - probe_columns;
-    trace(node.inputs[in_probe ? 0 : 1], own);
-    if (!build_rows_only_match(join.type)) {
+    if (in_probe || !spares_probe) {
+      trace(node.inputs[in_probe ? 0 : 1], own);
+    }
+    if (!build_rows_only_match(join.type) || (in_probe && spares_probe)) {
       return;
     }
     const auto& keys = in_probe ? join.probe_keys : join.build_keys;

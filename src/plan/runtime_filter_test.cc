@@ -105,6 +105,23 @@ TEST(RuntimeFilter, NothingThatMayRaiseIsLeftOut) {
             Texts{"t (b = c)"});
 }
 
+TEST(RuntimeFilter, BuildSideWhoseLackOfRowsWouldSpareARaisingProbeSideIsLeftOut) {
+  const auto filters = [](PlanNode probe, JoinType type, std::uint32_t key) {
+    PlanNode below =
+        build_join(std::move(probe), table("u", "c", "d"), {{0}, {0}}, {0, 3}, 10, type);
+    return filters_of(build_join(std::move(below), table("v", "e", "f"), {{key}, {0}}, {0}, 10));
+  };
+  const auto raising = [] {
+    const Expr sum = Expr::make_call(Op::kAdd, kInt4, {column_of(0, kInt4), column_of(1, kInt4)});
+    return build_filter(table("t", "a", "b"), compare(Op::kLess, sum, Expr::make_integer(9, kInt4)),
+                        10);
+  };
+  EXPECT_EQ(filters(table("t", "a", "b"), JoinType::kInner, 1), (Texts{"u (d = e)", "t (a = c)"}));
+  EXPECT_TRUE(filters(raising(), JoinType::kInner, 1).empty());
+  EXPECT_TRUE(filters(raising(), JoinType::kInner, 0).empty());
+  EXPECT_EQ(filters(raising(), JoinType::kLeft, 1), Texts{"u (d = e)"});
+}
+
 TEST(RuntimeFilter, LargeBuildSideThatEveryRowMatchesIsLeftOut) {
   const auto filters = [](double build_rows, double joined_rows) {
     PlanNode probe = build_scan("t", {{"a", kInt4}}, 1e6);

@@ -101,6 +101,18 @@ def test_an_error_in_a_condition_of_the_scan_is_raised_all_the_same(tables):
           and l.part + 2147482649 > 0""", workers=WORKER_COUNTS)
 
 
+def test_an_error_behind_a_build_side_of_which_filters_leave_nothing(tables):
+    """No order has one of the parts, so the lines need not be read; PostgreSQL reads them."""
+    query = """select count(*) from (lines l join orders o on l.ord = o.ord) join parts p on o.part = p.far
+               where l.part + {} > 0"""
+    tables.execute("set join_collapse_limit = 1")
+    try:
+        for number, kind in ((2147482648, "rows"), (2147482649, "error")):
+            assert tables.assert_same(query.format(number), workers=WORKER_COUNTS)[0] == kind
+    finally:
+        tables.execute("reset join_collapse_limit")
+
+
 CROSSING = """select count(*), sum(o.part), max(o.status) from orders o where o.status in ('state 7', 'state 8')
               and {}exists (select 1 from lines l where l.{} = o.{})"""
 

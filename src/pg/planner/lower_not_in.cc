@@ -75,6 +75,11 @@ bool is_value_param(const Node* operand, const SubPlan& subplan) {
          reinterpret_cast<const Param*>(operand)->paramid == linitial_int(subplan.paramIds);
 }
 
+/// Whether which rows `node` has may depend on the order in which they come.
+bool limits_rows(const plan::PlanNode& node) {
+  return node.as<plan::TopKSpec>() != nullptr || std::ranges::any_of(node.inputs, limits_rows);
+}
+
 std::vector<std::uint32_t> first_columns(std::size_t count) {
   std::vector<std::uint32_t> columns(count);
   std::iota(columns.begin(), columns.end(), 0U);
@@ -168,6 +173,7 @@ void add_not_in(Lowering& lowering, Fragment& fragment, const SubPlan& subplan) 
   const std::size_t inputs_before = lowering.plan_inputs.size();
   Values values = lower_values(lowering, subplan);
   const bool may_be_unknown = !value.not_null || !values.column.not_null;
+  const bool copies_agree = !limits_rows(values.node);
   JoinKey key = common_key(lowering, std::move(value.expr),
                            plan::Expr::make_column(values.column.column, values.column.type),
                            equality->inputcollid);
@@ -183,6 +189,9 @@ void add_not_in(Lowering& lowering, Fragment& fragment, const SubPlan& subplan) 
     if (lowering.plan_inputs.size() > inputs_before) {
       // Two copies of one node would set the same parameters.
       decline(Reason::kJoin, "NOT IN of a subquery with NULLs that PostgreSQL executes");
+    }
+    if (!copies_agree) {
+      decline(Reason::kJoin, "NOT IN of a subquery with NULLs and a limit");
     }
     fragment.node = without_unknowns(std::move(fragment.node), probe_key,
                                      facts_of(lower_values(lowering, subplan)));
