@@ -73,6 +73,19 @@ def test_filter_of_an_aggregate(tables, call, condition):
     tables.assert_same(f"select {call} filter (where {condition}) from values_all v join dim d on v.id = d.id")
 
 
+@pytest.mark.parametrize("argument, raises", (
+    ("n", False), ("m::int8 + n", False), ("1 / n", True), ("n + m", True), ("n * m", True), ("-m", False), ("length(t)", False),
+    ("substr(t, n, n - 1)", True), ("t::int", True), ("extract(year from d)", False), ("date_trunc(t, d)", False)))
+def test_count_evaluates_what_it_counts(session, argument, raises):
+    """Of columns that are never NULL, so that counting rows would give the same."""
+    session.execute("""drop table if exists never_null;
+        create table never_null (n int not null, m int not null, t text not null, d timestamp not null);
+        insert into never_null select i, 2147483647, 'week', now() from generate_series(0, 900) i; analyze never_null""")
+    kind, *_ = session.assert_same(f"select count({argument}) from never_null", taken=None)
+    assert kind == ("error" if raises else "rows")
+    session.assert_same(f"select n % 3, count({argument}) from never_null where n > 1 group by 1", taken=None)
+
+
 def test_filter_keeps_rows_from_the_argument(tables):
     """What would raise for other rows is not evaluated for them; what passes raises all the same."""
     query = "select sum({}) filter (where c2 {} 10) from values_all"

@@ -268,3 +268,11 @@ def test_runtime_filters_reach_below_the_groups(session):
         plan = "\n".join(session.plan(query, workers))
         assert "Runtime Filter: (i.k = o.k)" in plan, plan
     session.assert_same(query)
+
+
+def test_a_condition_dearer_than_the_subquery(session):
+    """A scan evaluates it for the rows that pass the subquery's; below a join it would see all."""
+    session.execute("create or replace function dear(int) returns int language plpgsql immutable cost 1000000 as "
+                    "'begin if $1 % 11 = 0 then raise ''no elevens''; end if; return $1; end'")
+    query = "select count(*), sum(id) from o where x < (select avg(y) from i where i.k = o.k) and dear(id) > 0"
+    assert session.assert_same(query, workers=(0, 2), taken=None)[0] == "rows"

@@ -67,3 +67,18 @@ def test_not_null_is_set_after_the_snapshot(directory, database, tables, query, 
     other.execute("update late set x = 0 where x is null; alter table late alter x set not null")
     other.connection.close()
     tables.assert_same(query, workers=WORKER_COUNTS)
+
+
+def test_a_primary_key_is_made_after_the_snapshot(directory, database, tables):
+    """Rows of the same key are there for those who see the rows of before."""
+    tables.execute("drop table if exists doubled; create table doubled (id int, name text);"
+                   "insert into doubled select i % 1000, 'name' from generate_series(1, 2000) i;"
+                   "update doubled set name = 'other' where ctid in (select min(ctid) from doubled group by id); analyze doubled")
+    tables.execute("begin isolation level repeatable read; select 1")
+    other = Session(directory, database)
+    other.execute("delete from doubled where name = 'other'; alter table doubled add primary key (id)")
+    other.connection.close()
+    query = "select id, count(*), name > '' from doubled group by id"
+    assert len(tables.assert_same(query, workers=WORKER_COUNTS, taken=None)[2]) == 1000
+    tables.execute("rollback")
+    tables.assert_same(query, workers=WORKER_COUNTS)

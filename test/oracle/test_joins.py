@@ -130,3 +130,24 @@ def test_condition_of_a_semi_join_that_may_raise_stays_with_postgresql(tables):
     query = ("select count(*) from people p where exists "
              "(select 1 from visits v where v.person = p.id and p.age + v.person < 2147483647)")
     assert tables.outcome(query, "force", 2) == tables.outcome(query, "off")
+
+
+@pytest.mark.parametrize("number, kind", ((2147483558, "rows"), (2147483600, "rows")))
+def test_rows_with_nothing_to_test_them_against_are_not_read(tables, number, kind):
+    """Fewer people than visits are expected, yet there are none, and PostgreSQL reads one of the people."""
+    query = f"""select count(*), sum(p.age) from people p where p.age + {number} > 0
+                and exists (select 1 from visits v where v.person = p.id and v.cost < v.cost)"""
+    assert tables.assert_same(query, workers=WORKER_COUNTS)[0] == kind
+
+
+@pytest.mark.parametrize("kind", ("", "left ", "right ", "full "))
+@pytest.mark.parametrize("keys", ("p.id = v.person and p.age + 2147483640 = v.cost", "p.id = v.person and 100 / (p.age - 1000) = v.cost",
+                                  "p.id + 0 = v.person and 100 / (p.age - 1000) = v.cost", "p.city = v.note and p.age + 2147483640 = v.person"))
+def test_keys_behind_one_that_is_null(tables, kind, keys):
+    """Where the first is NULL, PostgreSQL computes no other, unless it keeps the row."""
+    tables.execute("drop table if exists strangers; create table strangers (id int, city text, age int);"
+                   "insert into strangers select i, 'city', -40 from generate_series(1, 500) i;"
+                   "insert into strangers select null, null, 1000 from generate_series(1, 5); analyze strangers")
+    result = tables.assert_same(f"select p.id, v.day from strangers p {kind}join visits v on {keys}", workers=(0, 2),
+                                taken=None if "+ 0" in keys else True)
+    assert kind not in ("", "right ") or result[0] == "rows"

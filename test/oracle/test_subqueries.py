@@ -1,6 +1,9 @@
 """Subqueries in FROM whose targetlists PostgreSQL evaluates beyond what is read of them, and in whose order their
 rows are limited."""
 
+import pathlib
+import re
+
 import pytest
 
 from conftest import WORKER_COUNTS
@@ -61,12 +64,43 @@ def test_errors_of_what_nobody_reads(tables, query):
     "select shop, nextval('drawn') from shops group by shop",
     "select shop from shops order by nextval('drawn')",
     "select shops.shop, nextval('drawn') from shops join sales using (shop) where amount > 400",
+    "select s.shop from shops s join (select shop, nextval('drawn') from sales group by shop) q on s.shop = q.shop",
+    "select s.shop from (select shop, nextval('drawn') from sales group by shop) q join shops s on s.shop = q.shop",
 ))
 @pytest.mark.parametrize("mode", ("off", "force"))
 def test_sequences_that_nobody_reads(tables, subquery, mode):
     tables.execute("alter sequence drawn restart")
     tables.rows(f"select count(*) from ({subquery}) x", mode)
     assert tables.execute("select last_value, is_called from drawn").fetchone() == (40, True)
+
+
+@pytest.mark.parametrize("query", (
+    "select count(*) from no_shops where shop = (select nextval('drawn'))",
+    "select count(*) from shops where shop < 0 and factor = (select nextval('drawn') + refuses(7))",
+))
+@pytest.mark.parametrize("mode", ("off", "force"))
+def test_subqueries_that_no_row_needs(tables, query, mode):
+    tables.execute("alter sequence drawn restart; drop table if exists no_shops; create table no_shops (shop bigint)")
+    tables.rows(query, mode)
+    assert tables.execute("select is_called from drawn").fetchone() == (False,)
+
+
+@pytest.mark.parametrize("query", (
+    "select shop, 10 / min(factor) from shops join sales using (shop) group by shop order by sum(amount) limit 3",
+    "select shop, sum(amount) / (shop - 7) from sales group by shop order by sum(amount) limit 2",
+))
+def test_errors_of_rows_beyond_a_limit(tables, query):
+    """PostgreSQL evaluates the targetlist before it sorts."""
+    kind, *_ = tables.assert_same(query, workers=WORKER_COUNTS, taken=None)
+    assert kind == "error"
+    tables.assert_same(query.replace("factor", "factor + 1").replace("(shop - 7)", "shop"))
+
+
+def test_limit_above_a_function_that_postgresql_evaluates_for_its_rows_alone(tables):
+    """It is dear enough to wait for the limit."""
+    query = "select shop, refuses_sevens(shop) from sales group by shop order by sum(amount), shop limit 2"
+    kind, *_ = tables.assert_same(query, workers=WORKER_COUNTS)
+    assert kind == "rows"
 
 
 @pytest.mark.parametrize("query", (
@@ -91,3 +125,14 @@ def test_one_row_of_a_group_by_a_primary_key_that_children_do_not_share(tables):
     tables.assert_same("select id, count(*), name > '' from parent group by id", taken=None)
     tables.assert_same(counts.format("parent"), taken=None)
     tables.assert_same(counts.format("only parent"), workers=WORKER_COUNTS)
+
+
+def test_columns_doubled_in_subquery_after_subquery(tables):
+    """Written out in base columns the last would have four million terms."""
+    query = "select shop::numeric as n from shops"
+    for _ in range(22):
+        query = f"select n + n as n from ({query} offset 0) s"
+    tables.assert_same(f"select sum(n), count(*) from ({query}) s", workers=(0, 2))
+    status = pathlib.Path(f"/proc/{tables.connection.info.backend_pid}/status").read_text()
+    peak_kb = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+    assert peak_kb < 500_000  # the shared buffers included

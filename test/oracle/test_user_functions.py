@@ -132,6 +132,27 @@ def test_an_error_of_users_states_gives_no_run_up(tables):
     assert told == [30, 30] and tables.is_taken("select telling_sum(id) from sales")
 
 
+@pytest.mark.parametrize("query", (
+    "select sum(coalesce(told(amount), 0)) from sales where id < 16",
+    "select count(*) from sales where id < 16 and case told(amount) when 1 then true when 2 then true when 3 then true end",
+    "select count(*) from sales where id < 16 and told(amount) < any('{1,2,3,4,5}')",
+    "select sum(case when told(id) > 8 then price when told(id) < 5 then 1 else 2.345 end) from sales where id < 16",
+    "select array_agg(id + 1 order by id + 1) filter (where told(id) > 8) from sales where id < 16",
+    "select count(*) from sales where id < 16 and (told(amount) > 3) is not unknown and told(id) is distinct from told(amount)",
+))
+def test_a_function_is_called_as_often(tables, query):
+    """By its notices, of which psycopg2 keeps 50."""
+    tables.execute("create or replace function told(i int) returns int language plpgsql immutable as "
+                   "'begin raise notice ''%'', i; return i; end'")
+    told = []
+    for mode in ("off", "force"):
+        tables.connection.notices = []
+        tables.rows(query, mode)
+        told.append(sorted(tables.connection.notices))
+    assert told[0] == told[1] and 0 < len(told[0]) < 50
+    tables.assert_same(query, workers=(0,), taken="filter" not in query)
+
+
 def test_rows_that_postgresql_does_not_compute_raise_nothing(tables):
     for query in ("select count(*) from sales where id < 0 and picky(id + 777) = 1",
                   "select count(*) from sales where id <> 777 and picky(id) > 0",

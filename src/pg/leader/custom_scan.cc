@@ -56,8 +56,9 @@ void drop_root(void* root) {
 
 Node* create_scan_state(CustomScan* plan);
 
-/// As the executor's scans do until its end: TRUNCATE, DROP and ALTER of a table that a cursor reads
-/// are refused. Source: tablecmds.c, CheckTableNotInUse()
+/// As the executor's scans do, until its end: TRUNCATE, DROP and ALTER of a table that a cursor
+/// reads are refused.
+/// Source: tablecmds.c, CheckTableNotInUse()
 void hold_relations(const CustomScan* plan, EState* estate, int flags) {
   int range_index = -1;
   while ((range_index = bms_next_member(plan->custom_relids, range_index)) >= 0) {

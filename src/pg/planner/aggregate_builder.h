@@ -102,6 +102,10 @@ class AggregateBuilder {
 /// group.
 [[nodiscard]] std::optional<Oid> scanned_table(const plan::PlanNode& node);
 
+/// Whether the operator is the equality that the engine's grouping has.
+/// Errors: PgError.
+[[nodiscard]] bool is_known_equality(Oid operator_oid);
+
 /// `expr` as an aggregate takes it of a row: NULL where its FILTER leaves the row out. Null stands
 /// for the count of all rows.
 /// Errors: PgError.

@@ -44,8 +44,10 @@ plan::Expr scale_of(const Value& value) {
 Value ExprLowering::lower_case(const CaseExpr& expr) {
   Value operand;
   TestValue frame{&operand, test_value_};
+  const std::size_t users_before = users_calls_;
   if (expr.arg != nullptr) {
     operand = lower(reinterpret_cast<Node*>(expr.arg));
+    check_called_once(users_before);
   }
   std::vector<Branch> branches;
   for (int i = 0; i < list_length(expr.args); ++i) {
@@ -64,12 +66,13 @@ Value ExprLowering::lower_case(const CaseExpr& expr) {
     otherwise = lower(reinterpret_cast<Node*>(expr.defresult));
     --conditional_depth_;
   }
-  return choose(std::move(branches), std::move(otherwise));
+  return choose(std::move(branches), std::move(otherwise), users_before);
 }
 
 Value ExprLowering::lower_coalesce(const CoalesceExpr& expr) {
   std::vector<Branch> branches;
   Value otherwise;
+  const std::size_t users_before = users_calls_;
   for (int i = 0; i < list_length(expr.args); ++i) {
     conditional_depth_ += i > 0 ? 1 : 0;
     Value value = lower(static_cast<Node*>(list_nth(expr.args, i)));
@@ -78,6 +81,7 @@ Value ExprLowering::lower_coalesce(const CoalesceExpr& expr) {
       otherwise = std::move(value);
     } else {
       note_copy(value.expr);
+      check_called_once(users_before);
       plan::Expr condition = test_of(Op::kIsNotNull, value.expr);
       value.not_null = true;  // in this branch
       branches.push_back({std::move(condition), std::move(value)});
@@ -86,7 +90,7 @@ Value ExprLowering::lower_coalesce(const CoalesceExpr& expr) {
   if (branches.empty()) {
     return otherwise;
   }
-  return choose(std::move(branches), std::move(otherwise));
+  return choose(std::move(branches), std::move(otherwise), users_before);
 }
 
 Value ExprLowering::lower_boolean_test(const BooleanTest& test) {
@@ -115,7 +119,8 @@ Value ExprLowering::lower_boolean_test(const BooleanTest& test) {
 
 /// CASE over lowered branches. PostgreSQL's numeric result keeps the scale of the branch taken;
 /// where branches differ in scale, Value::scale says which it was.
-Value ExprLowering::choose(std::vector<Branch> branches, Value otherwise) {
+Value ExprLowering::choose(std::vector<Branch> branches, Value otherwise,
+                           std::size_t users_before) {
   std::vector<Value*> results;
   for (Branch& branch : branches) {
     results.push_back(&branch.result);
@@ -161,6 +166,7 @@ Value ExprLowering::choose(std::vector<Branch> branches, Value otherwise) {
   args.push_back(cast_to(std::move(otherwise.expr), *type));
   chosen.expr = plan::Expr::make_call(Op::kCase, *type, std::move(args));
   if (!one_scale) {
+    check_called_once(users_before);
     chosen.scale = plan::Expr::make_call(Op::kCase, kScaleType, std::move(scale_args));
   }
   return chosen;

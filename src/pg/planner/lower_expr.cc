@@ -2,6 +2,7 @@
 
 #include "pg/border/call.h"
 #include "pg/planner/decline.h"
+#include "pg/planner/plan_errors.h"
 #include "pg/planner/user_code.h"
 #include "pg/port/types.h"
 #include "plan/limits.h"
@@ -101,6 +102,12 @@ void ExprLowering::note_copy(const plan::Expr& expr) {
   copied_exprs_ += count_exprs(expr);
   if (copied_exprs_ > kCopiedExprsMax) {
     decline(Reason::kExpression, "CASE, COALESCE or ANY of an expression that is too large");
+  }
+}
+
+void ExprLowering::check_called_once(std::size_t before) const {
+  if (users_calls_ != before) {
+    decline(Reason::kExpression, "users' function whose value is looked at more than once");
   }
 }
 
@@ -249,6 +256,10 @@ Value ExprLowering::add_parameter(Node* expr, const ParamType& type) {
   }
   if (conditional_depth_ > 0 && init_plan_params_of(expr) != nullptr) {
     decline(Reason::kParameter, "subquery in a part that is evaluated only on a condition");
+  }
+  // Init plans run before the run, too, their errors first; their effects must not.
+  if (reads_volatile_subquery(lowering_.statement, expr)) {
+    decline(Reason::kParameter, "subquery with a volatile function");
   }
   std::size_t number = 0;
   while (number < lowering_.param_exprs.size()) {

@@ -90,17 +90,23 @@ class ExprLowering {
   Value lower_case(const CaseExpr& expr);
   Value lower_coalesce(const CoalesceExpr& expr);
   Value lower_boolean_test(const BooleanTest& test);
-  Value choose(std::vector<Branch> branches, Value otherwise);
+  /// Shape: `users_before` is `users_calls_` before them.
+  Value choose(std::vector<Branch> branches, Value otherwise, std::size_t users_before);
 
   void note_abandon(const char* what);
   /// To be called before `expr` is copied: nested copies grow as a power of their depth.
   void note_copy(const plan::Expr& expr);
+  /// To be called before what has been lowered since `users_calls_` was `before` is copied: who
+  /// wrote a function may count its calls.
+  /// Errors: Declined where that calls users' functions.
+  void check_called_once(std::size_t before) const;
 
   Lowering& lowering_;
   const Scope& scope_;
   std::size_t depth_ = 0;            // of the calls around
   bool too_deep_ = false;            // depth_ has met its bound
   std::size_t copied_exprs_ = 0;     // with all that is below them
+  std::size_t users_calls_ = 0;      // of functions of users' that have been lowered
   int conditional_depth_ = 0;        // > 0: PostgreSQL might not evaluate this part
   TestValue* test_value_ = nullptr;  // of the CASE x WHEN ... around
 };

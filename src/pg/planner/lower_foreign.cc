@@ -174,6 +174,7 @@ Node* as_params(Node* node, void* context) {
 /// What a seat needs to evaluate an expression.
 struct Needs {
   bool can_have;  // values alone
+  bool built_in;  // no function of users' is called
   List* leaves;
 };
 
@@ -181,7 +182,7 @@ struct Needs {
 /// functions: an error of theirs is PostgreSQL's only where it comes to them.
 Needs needs_of(Node* expr, const Bitmapset* init_plan_params) {
   if (IsA(expr, Var) || IsA(expr, Aggref) || IsA(expr, Param) || IsA(expr, Const)) {
-    return {false, NIL};
+    return {false, true, NIL};
   }
   const bool built_in = calls_built_ins_only(expr);
   return call([expr, init_plan_params, built_in] {
@@ -189,7 +190,7 @@ Needs needs_of(Node* expr, const Bitmapset* init_plan_params) {
     const bool plain = !needs_more_walker(expr, &inputs) && (inputs.reads_rows || !built_in) &&
                        !contain_volatile_functions(expr) && !may_call_unseen(expr) &&
                        !expression_returns_set(expr);
-    return Needs{plain, inputs.leaves};
+    return Needs{plain, built_in, inputs.leaves};
   });
 }
 
@@ -229,6 +230,7 @@ std::optional<Value> ExprLowering::lower_foreign(Node* expr) {
   } catch (const Declined&) {
     return std::nullopt;
   }
+  users_calls_ += needs.built_in ? 0 : 1;
   Node* const body = call([expr, leaves] { return as_params(expr, leaves); });
   args.front() = plan::Expr::make_bytes(foreign_definition(name_of(expr), body),
                                         DataType::of(TypeKind::kText));

@@ -115,6 +115,10 @@ Forms AggregateBuilder::add_argument(plan::ForeignAggregateSpec& spec, Expr*& ex
   if (IsA(expr, Const)) {
     return Forms::kOne;
   }
+  if (!IsA(expr, Var) && filter != nullptr &&
+      !calls_built_ins_only(reinterpret_cast<Node*>(filter))) {
+    decline(Reason::kAggregate, "FILTER by a users' function that two columns would ask");
+  }
   // Rows that the filter leaves out are not computed: they might raise an error.
   plan::Expr value = exprs_.lower_exact(IsA(expr, Var) ? reinterpret_cast<Node*>(expr)
                                                        : filtered_argument(expr, filter));

@@ -90,27 +90,70 @@ bool builds_other_side(const Roles& roles, const plan::PlanNode& probe) {
          !plan::node_may_raise(probe);
 }
 
+/// Likewise PostgreSQL may not come to the rows that a semi join tests where there is nothing to
+/// test them against.
+bool builds_too_early(const Roles& roles, bool tests_outer, const plan::PlanNode& build) {
+  return roles.type == plan::JoinType::kRightSemi && !tests_outer && plan::node_may_raise(build);
+}
+
 /// The keys of both sides, of one type each.
 struct Keys {
   std::vector<plan::Expr> outer;
   std::vector<plan::Expr> inner;
 };
 
+/// Lowers one side's keys, in their order. PostgreSQL looks at none behind a NULL, unless it keeps
+/// that side's rows without a match.
+/// Source: nodeHash.c, ExecHashGetHashValue()
+class KeyLowering {
+ public:
+  KeyLowering(Lowering& lowering, const Scope& scope, bool keeps_rows)
+      : exprs_(lowering, scope), keeps_rows_(keeps_rows) {}
+
+  plan::Expr next(Node* operand) {
+    Value value = exprs_.lower(operand);
+    plan::Expr key = value.expr;
+    if (!keeps_rows_ && !known_.empty() && plan::may_raise(key)) {
+      plan::Expr known = known_.size() == 1
+                             ? known_.front()
+                             : plan::Expr::make_call(plan::Op::kAnd, kBoolType, known_);
+      const plan::DataType type = key.type;
+      key = plan::Expr::make_call(plan::Op::kCase, type,
+                                  {std::move(known), std::move(key), plan::Expr::make_null(type)});
+      if (computed_) {
+        decline(Reason::kJoin, "key that may raise an error behind one that is computed");
+      }
+    }
+    if (!value.not_null) {
+      computed_ = computed_ || value.expr.kind != plan::ExprKind::kColumn;
+      known_.push_back(
+          plan::Expr::make_call(plan::Op::kIsNotNull, kBoolType, {std::move(value.expr)}));
+    }
+    return key;
+  }
+
+ private:
+  ExprLowering exprs_;
+  bool keeps_rows_;
+  std::vector<plan::Expr> known_;  // that the keys so far are not NULL
+  bool computed_ = false;          // one of these more than a column
+};
+
 /// PostgreSQL writes a hash clause with the outer side on the left.
-Keys lower_keys(Lowering& lowering, List* hash_clauses, const Scope& outer, const Scope& inner) {
+Keys lower_keys(Lowering& lowering, const HashJoin& join, const Scope& outer, const Scope& inner) {
   Keys keys;
-  ExprLowering outer_exprs(lowering, outer);
-  ExprLowering inner_exprs(lowering, inner);
-  for (int i = 0; i < list_length(hash_clauses); ++i) {
-    auto* node = static_cast<Node*>(list_nth(hash_clauses, i));
+  KeyLowering outer_keys(lowering, outer, reads_outer_whole(join.join.jointype));
+  KeyLowering inner_keys(lowering, inner, reads_inner_whole(join.join.jointype));
+  for (int i = 0; i < list_length(join.hashclauses); ++i) {
+    auto* node = static_cast<Node*>(list_nth(join.hashclauses, i));
     const auto* clause = reinterpret_cast<const OpExpr*>(node);
     const auto entry = IsA(node, OpExpr) ? find_operator(clause->opfuncid) : std::nullopt;
     if (!entry.has_value() || entry->shape != OperatorShape::kComparison ||
         entry->op != plan::Op::kEqual) {
       decline(Reason::kJoin, "key with " + describe_expr(node));
     }
-    plan::Expr left = outer_exprs.lower(static_cast<Node*>(linitial(clause->args))).expr;
-    plan::Expr right = inner_exprs.lower(static_cast<Node*>(lsecond(clause->args))).expr;
+    plan::Expr left = outer_keys.next(static_cast<Node*>(linitial(clause->args)));
+    plan::Expr right = inner_keys.next(static_cast<Node*>(lsecond(clause->args)));
     JoinKey key = common_key(lowering, std::move(left), std::move(right), clause->inputcollid);
     keys.outer.push_back(std::move(key.left));
     keys.inner.push_back(std::move(key.right));
@@ -174,9 +217,10 @@ JoinKey common_key(Lowering& lowering, plan::Expr left, plan::Expr right, Oid co
 Fragment lower_join(Lowering& lowering, const HashJoin& planned, const std::vector<Node*>& leaves) {
   std::vector<Node*> outside = leaves;  // of the join: what it hands out
   collect_leaves(reinterpret_cast<Node*>(planned.join.plan.qual), outside);
-  const std::optional<SemiJoin> semi = as_semi_join(planned, outside);
+  const std::optional<SemiJoin> semi = as_semi_join(lowering.statement, planned, outside);
   const HashJoin& join = semi.has_value() ? semi->join : planned;
-  Roles roles = choose_roles(join, semi.has_value() && semi->tests_outer);
+  const bool tests_outer = semi.has_value() && semi->tests_outer;
+  Roles roles = choose_roles(join, tests_outer);
   plan::HashJoinSpec spec;
   spec.type = roles.type;
   const bool only_tests = plan::only_tests_probe(spec.type) || plan::only_tests_build(spec.type);
@@ -197,7 +241,11 @@ Fragment lower_join(Lowering& lowering, const HashJoin& planned, const std::vect
   };
   ChildColumns probe = lower_side(roles.probe, roles.probe_varno);
   ChildColumns build = lower_side(roles.build, roles.build_varno);
-  if (builds_other_side(roles, probe.node)) {
+  if (builds_too_early(roles, tests_outer, build.node)) {
+    roles.type = spec.type = plan::JoinType::kSemi;
+    exchange_sides(roles);
+    std::swap(probe, build);
+  } else if (builds_other_side(roles, probe.node)) {
     exchange_sides(roles);
     std::swap(probe, build);
   }
@@ -205,7 +253,7 @@ Fragment lower_join(Lowering& lowering, const HashJoin& planned, const std::vect
   const Scope probe_scope = scope_over_child(all, roles.probe_varno, probe);
   const Scope build_alone = scope_over_child(all, roles.build_varno, build);
   const bool swapped = roles.probe_varno == INNER_VAR;
-  Keys keys = lower_keys(lowering, join.hashclauses, swapped ? build_alone : probe_scope,
+  Keys keys = lower_keys(lowering, join, swapped ? build_alone : probe_scope,
                          swapped ? probe_scope : build_alone);
   if (swapped) {
     std::swap(keys.outer, keys.inner);

@@ -437,6 +437,7 @@ Value ExprLowering::lower_array_test(const ScalarArrayOpExpr& test) {
       (entry->shape != OperatorShape::kComparison && entry->shape != OperatorShape::kLike)) {
     decline(Reason::kExpression, describe_expr(expr));
   }
+  const std::size_t users_before = users_calls_;
   Value left = lower(static_cast<Node*>(linitial(test.args)));
   const Elements elements = elements_of(reinterpret_cast<Const*>(array)->constvalue);
   if (elements.count == 0) {
@@ -453,6 +454,7 @@ Value ExprLowering::lower_array_test(const ScalarArrayOpExpr& test) {
     Const constant = element_constant(elements, i, test.inputcollid);
     if (!membership) {
       note_copy(left.expr);
+      check_called_once(users_before);
       Value one =
           entry->shape == OperatorShape::kLike
               ? lower_like(entry->op, left, reinterpret_cast<Node*>(&constant))

@@ -2,6 +2,7 @@
 
 #include "pg/planner/decline.h"
 #include "pg/planner/lower_expr.h"
+#include "pg/planner/plan_columns.h"
 #include "pg/planner/plan_errors.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -85,8 +86,8 @@ Fragment lower_fragment(Lowering& lowering, Plan* node, const std::vector<Node*>
 
 namespace {
 
-/// With what nobody above looks at and PostgreSQL evaluates all the same, so that it shows: sort keys
-/// and volatile functions stay in the targetlist of a subquery.
+/// With what nobody above looks at and PostgreSQL evaluates all the same, so that it shows: sort
+/// keys and volatile functions stay in the targetlist of a subquery.
 /// Source: allpaths.c, remove_unused_subquery_outputs()
 WantedAttributes with_effects(const Lowering& lowering, const Plan* node, WantedAttributes wanted) {
   for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -145,7 +146,7 @@ ChildColumns lower_supported(Lowering& lowering, Plan* node, const WantedAttribu
     }
     child.columns[i] = ScopeColumn{value.expr.type,
                                    0,
-                                   fragment.scope.terminal_of(expr),
+                                   readable(fragment.scope.terminal_of(expr)),
                                    value.not_null,
                                    OutputKind::kColumn,
                                    0,

@@ -6,6 +6,7 @@
 #include "pg/planner/lower_plan.h"
 #include "pg/planner/memory_estimate.h"
 #include "pg/planner/plan_children.h"
+#include "pg/planner/plan_errors.h"
 #include "pg/planner/reasons.h"
 #include "pg/planner/sluice_plan.h"
 #include "pg/port/custom_scan_methods.h"
@@ -50,6 +51,20 @@ List* root_exprs(const Plan* replaced, const Plan* source) {
     }
     return exprs;
   });
+}
+
+/// PostgreSQL evaluates its targetlist below the Sort for all rows, and we above it for those that
+/// are left.
+/// Errors: Declined where that may show.
+void check_evaluated_for_few(const Lowering& lowering, const Plan* source) {
+  for (int i = 0; i < list_length(source->targetlist); ++i) {
+    auto* entry = static_cast<TargetEntry*>(list_nth(source->targetlist, i));
+    auto* expr = reinterpret_cast<Node*>(entry->expr);
+    if (!IsA(expr, Var) && !IsA(expr, Aggref) &&
+        shows_when_evaluated(lowering.statement, source, expr)) {
+      decline(Reason::kOrder, "what may raise an error below a limit's order");
+    }
+  }
 }
 
 void add_top_k(Root& root, const Sort& sort, const Plan* source, std::uint64_t limit) {
@@ -130,6 +145,7 @@ Root lower_root(Lowering& lowering, Plan* replaced, std::optional<std::uint64_t>
   root.fragment = lower_fragment(lowering, source, leaves);
   add_having(lowering, root, source, top_k.has_value());
   if (top_k.has_value()) {
+    check_evaluated_for_few(lowering, source);
     add_top_k(root, *reinterpret_cast<Sort*>(replaced), source, *top_k);
   }
   check_streamed_input(lowering, root.fragment.node);

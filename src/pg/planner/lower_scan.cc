@@ -3,6 +3,7 @@
 #include "pg/planner/decline.h"
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/lower_plan.h"
+#include "pg/planner/snapshot_knows.h"
 #include "pg/port/types.h"
 #include "plan/filter_order.h"
 
@@ -16,7 +17,6 @@ SLUICE_PG_HEADERS_BEGIN
 #include <storage/bufmgr.h>
 #include <utils/builtins.h>
 #include <utils/rel.h>
-#include <utils/snapmgr.h>
 #include <utils/syscache.h>
 SLUICE_PG_HEADERS_END
 
@@ -53,20 +53,17 @@ bool may_be_toasted(const FormData_pg_attribute& attribute) {
          attribute.atttypid != NUMERICOID;
 }
 
-/// Whether no row that the snapshot sees has a NULL there: SET NOT NULL looks at the newest rows
-/// only. Source: tablecmds.c, ATRewriteTable()
+/// Whether no row that the snapshot sees has a NULL there.
 bool is_never_null(Oid relation, AttrNumber number) {
   return call([=] {
     HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(number));
     if (!HeapTupleIsValid(tuple)) {
       return false;
     }
-    const bool not_null = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attnotnull;
-    const bool is_known =
-        ActiveSnapshotSet() &&
-        !XidInMVCCSnapshot(HeapTupleHeaderGetXmin(tuple->t_data), GetActiveSnapshot());
+    const bool never =
+        reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attnotnull && snapshot_knows(tuple);
     ReleaseSysCache(tuple);
-    return not_null && is_known;
+    return never;
   });
 }
 

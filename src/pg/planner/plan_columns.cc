@@ -101,6 +101,16 @@ Node* base_mutator(Node* node, void* context) {
   return base;
 }
 
+/// Whether an expression has more nodes than `context`, an int*, says. Runs in: call().
+bool has_more_nodes(Node* node, void* context) {
+  if (node == nullptr) {
+    return false;
+  }
+  check_stack_depth();
+  int& left = *static_cast<int*>(context);
+  return --left < 0 || expression_tree_walker(node, unprototyped(has_more_nodes), context);
+}
+
 /// What a scan of a subquery or a CTE reads, if `var` is its column.
 Target scanned_by(const Statement& statement, const Plan* node, const Var* var) {
   const Plan* below = nullptr;
@@ -255,6 +265,16 @@ Node* terminal_of(const Plan* node, Node* expr) {
   return same ? base
               : reinterpret_cast<Node*>(
                     makeNullConst(exprType(expr), exprTypmod(expr), exprCollation(expr)));
+}
+
+Node* readable(Node* terminal) {
+  return call([terminal] {
+    int nodes = kTerminalVisitsMax;
+    return has_more_nodes(terminal, &nodes)
+               ? reinterpret_cast<Node*>(makeNullConst(exprType(terminal), exprTypmod(terminal),
+                                                       exprCollation(terminal)))
+               : terminal;
+  });
 }
 
 NumericDigits numeric_digits_of(const Statement& statement, const Plan* node, Node* expr) {

@@ -14,6 +14,11 @@ namespace sluice::pg {
 /// its type. Runs in: call().
 [[nodiscard]] Node* terminal_of(const Plan* node, Node* expr);
 
+/// `terminal`, or a NULL of its type where it has grown beyond what anybody would read: of a column
+/// that is doubled again and again.
+/// Errors: PgError.
+[[nodiscard]] Node* readable(Node* terminal);
+
 /// The digits of a numeric. Shape: unknown, or at most 38. `sure`: whatever the rows; otherwise as
 /// they should be, but a sum may have more, and not every function keeps to what it is declared
 /// with.

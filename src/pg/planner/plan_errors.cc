@@ -414,6 +414,16 @@ PlanVerdict verdict_on(const Statement& statement, const Plan* node) {
   return verdict;
 }
 
+bool reads_volatile_subquery(const Statement& statement, Node* expr) {
+  List* all = call([expr] { return list_make1(expr); });
+  for (const SubPlan* subquery : subqueries_read(all, *verdicts_of(statement).init_plans)) {
+    if (verdict_on(statement, plan_of(statement, subquery->plan_id)).is_volatile) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool shows_when_evaluated(const Statement& statement, const Plan* node, Node* expr) {
   if (expressions_are_volatile(expr) || expressions_raise(statement, node, expr)) {
     return true;

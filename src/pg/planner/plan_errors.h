@@ -32,6 +32,10 @@ struct PlanVerdicts {
 /// Errors: PgError.
 [[nodiscard]] PlanVerdict verdict_on(const Statement& statement, const Plan* node);
 
+/// Whether a subquery that `expr` reads, also as a parameter, is volatile.
+/// Errors: PgError.
+[[nodiscard]] bool reads_volatile_subquery(const Statement& statement, Node* expr);
+
 /// Whether somebody may notice that `expr` of the targetlist of `node` is not evaluated: it is
 /// volatile, may raise, or reads a subquery.
 /// Errors: PgError.

@@ -5,6 +5,7 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <miscadmin.h>
+#include <optimizer/cost.h>
 #include <optimizer/optimizer.h>
 #include <parser/parse_relation.h>
 #include <parser/parsetree.h>
@@ -160,6 +161,15 @@ bool has_outer_join(Node* node, void* context) {
   return from && expression_tree_walker(node, unprototyped(has_outer_join), context);
 }
 
+/// Whether a condition comes before all subqueries beside it: a scan evaluates them by their costs.
+/// Source: createplan.c, order_qual_clauses()
+bool is_cheap(Node* conjunct) {
+  constexpr double kOperators = 10;
+  QualCost cost;
+  cost_qual_eval_node(&cost, conjunct, nullptr);
+  return cost.startup + cost.per_tuple <= kOperators * cpu_operator_cost;
+}
+
 /// Whether a condition of the query, which has inner joins alone, is one of a single table, so that
 /// it restricts that before it is joined, whatever the plan.
 bool restricts_one_table(Node* conjunct, const QueryLevel& level) {
@@ -171,8 +181,8 @@ bool restricts_one_table(Node* conjunct, const QueryLevel& level) {
   }
   const Bitmapset* tables = pull_varnos_of_level(nullptr, conjunct, 0);
   int table = -1;
-  return !checkExprHasSubLink(conjunct) && bms_get_singleton_member(tables, &table) &&
-         table <= list_length(level.query->rtable) &&
+  return !checkExprHasSubLink(conjunct) && is_cheap(conjunct) &&
+         bms_get_singleton_member(tables, &table) && table <= list_length(level.query->rtable) &&
          rt_fetch(table, level.query->rtable)->rtekind == RTE_RELATION;
 }
 

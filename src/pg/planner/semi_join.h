@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "pg/border/pg_include.h"
+#include "pg/planner/lowering.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <nodes/plannodes.h>
@@ -25,7 +26,7 @@ struct SemiJoin {
 ///         only tested against.
 /// Source: PostgreSQL, create_unique_path().
 /// Errors: PgError.
-[[nodiscard]] std::optional<SemiJoin> as_semi_join(const HashJoin& join,
+[[nodiscard]] std::optional<SemiJoin> as_semi_join(const Statement& statement, const HashJoin& join,
                                                    const std::vector<Node*>& leaves);
 
 }  // namespace sluice::pg
