@@ -40,12 +40,6 @@ bool build_rows_only_match(JoinType type) noexcept {
   }
 }
 
-/// Whether somebody may notice that `node` is not run. What PostgreSQL executes for it may raise.
-bool shows_when_skipped(const PlanNode& node) noexcept {
-  return node_may_raise(node) || node.as<PlanInputSpec>() != nullptr ||
-         std::ranges::any_of(node.inputs, shows_when_skipped);
-}
-
 /// To read a large build side again for a filter is worth it only where probe rows are expected to
 /// go.
 bool is_worth_it(const PlanNode& join) noexcept {
@@ -104,9 +98,10 @@ class Tracer {
   /// Both sides of an equal key are filtered. That rows of the side without the column are gone can
   /// make rows of the other side come out unmatched, but only such as are not missed either: their
   /// column is no key, or, where NULLs replace the side that has it, NULL. A build side of which no
-  /// row is left spares the probe side, which must not show.
+  /// row is left spares the probe side, which must not show; of what PostgreSQL executes there
+  /// nothing may raise.
   void trace_join(const PlanNode& node, const HashJoinSpec& join, std::uint32_t column) {
-    const bool spares_probe = needs_build_rows(join.type) && shows_when_skipped(node.inputs[0]);
+    const bool spares_probe = needs_build_rows(join.type) && node_may_raise(node.inputs[0]);
     const auto probe_columns = static_cast<std::uint32_t>(node.inputs[0].output.size());
     const bool in_probe = column < probe_columns;
     const std::uint32_t own = in_probe ? column : column - probe_columns;

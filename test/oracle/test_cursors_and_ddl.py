@@ -52,6 +52,34 @@ def test_current_row_of_a_cursor(tables, query, mode):
     assert tables.execute("select k from held_a where x = -1").fetchall() == [(2,)]
 
 
+def test_current_row_of_one_of_two_tables(tables):
+    query = ("select k, x from held_b where x < 4 union all "
+             "select k, x from held_a where x <= (select max(b.x) from held_b b where b.k = held_a.k)")
+    for mode in ("off", "force"):
+        tables.execute(f"set sluice.mode = {mode}; begin; declare c no scroll cursor for {query}; fetch 5 from c;"
+                       "update held_a set x = -1 where current of c")
+        assert tables.execute("select k from held_a where x = -1").fetchall() == [(2,)]
+        tables.execute("rollback")
+
+
+def test_a_loop_is_no_cursor_that_anybody_names(tables):
+    define = """create or replace function looped() returns bigint language plpgsql as $$
+        declare r record; found bigint = 0; begin
+          for r in select * from held_a where x <= (select max(b.x) from held_b b where b.k = held_a.k) loop
+            found := found + r.k; end loop;
+          return found; end $$"""
+    tables.execute("load 'auto_explain'; set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on;"
+                   "set auto_explain.log_level = notice")
+    try:
+        for mode in ("off", "force"):
+            tables.execute(define)  # without the plan that it kept
+            tables.connection.notices = []
+            assert tables.rows("select looped()", mode)[1] == [(3000 * 3001 // 2,)]
+            assert any("Custom Scan (Sluice)" in notice for notice in tables.connection.notices) == (mode == "force")
+    finally:
+        tables.execute("set auto_explain.log_min_duration = -1")
+
+
 @pytest.mark.parametrize("query", (
     "select count(x) from late",
     "select sum(k) from late where x not in (select k + 100 from late where k > 0)",

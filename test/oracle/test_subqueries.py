@@ -127,6 +127,17 @@ def test_one_row_of_a_group_by_a_primary_key_that_children_do_not_share(tables):
     tables.assert_same(counts.format("only parent"), workers=WORKER_COUNTS)
 
 
+@pytest.mark.parametrize("where", ("", "where id < 40", "where id >= 60"))
+def test_partitions_share_their_primary_key(tables, where):
+    tables.execute("""
+        drop table if exists parted; create table parted (id int primary key, name text, part int) partition by range (id);
+        create table parted_low partition of parted for values from (0) to (50);
+        create table parted_high partition of parted for values from (50) to (1000);
+        insert into parted select i, 'name ' || i, i % 7 from generate_series(0, 99) i; analyze parted""")
+    tables.assert_same(f"select id, name, count(*), max(part) from parted {where} group by id", workers=(0, 2))
+    tables.assert_same(f"select id, name, count(*) from parted {where} group by id, name", workers=(0, 2))
+
+
 def test_columns_doubled_in_subquery_after_subquery(tables):
     """Written out in base columns the last would have four million terms."""
     query = "select shop::numeric as n from shops"

@@ -7,6 +7,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <executor/executor.h>
 #include <miscadmin.h>
 #include <nodes/parsenodes.h>
+#include <parser/parsetree.h>
 SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
@@ -21,9 +22,10 @@ bool loses_backward_scan(const PlannedStmt* first, const PlannedStmt* second, in
          ExecSupportsBackwardScan(first->planTree) && !ExecSupportsBackwardScan(second->planTree);
 }
 
-/// Whether WHERE CURRENT OF finds rows in a cursor with this plan. Runs in: call().
+/// The tables among whose rows WHERE CURRENT OF finds that of a cursor with this plan: adds their
+/// oids. Runs in: call().
 /// Source: execCurrent.c, search_plan_tree()
-bool has_current_row(const Plan* node) {
+void add_updatable_tables(const PlannedStmt* planned, const Plan* node, List** tables) {
   check_stack_depth();
   switch (nodeTag(node)) {
     case T_SeqScan:
@@ -35,19 +37,31 @@ bool has_current_row(const Plan* node) {
     case T_TidRangeScan:
     case T_ForeignScan:
     case T_CustomScan:
-      return reinterpret_cast<const Scan*>(node)->scanrelid > 0;
+      if (const Index number = reinterpret_cast<const Scan*>(node)->scanrelid; number > 0) {
+        *tables = lappend_oid(*tables, rt_fetch(number, planned->rtable)->relid);
+      }
+      break;
     case T_Append:
-    case T_MergeAppend:
     case T_Result:
     case T_Limit:
-    case T_SubqueryScan: {
-      bool found = false;
-      for_each_child(node, [&](const Plan* child) { found = found || has_current_row(child); });
-      return found;
-    }
+    case T_SubqueryScan:
+      for_each_child(node,
+                     [=](const Plan* child) { add_updatable_tables(planned, child, tables); });
+      break;
     default:
-      return false;
+      break;
   }
+}
+
+bool loses_current_row(const PlannedStmt* first, const PlannedStmt* second, int cursor_options) {
+  if ((cursor_options & CURSOR_OPT_FAST_PLAN) == 0) {
+    return false;
+  }
+  List* before = NIL;
+  List* after = NIL;
+  add_updatable_tables(first, first->planTree, &before);
+  add_updatable_tables(second, second->planTree, &after);
+  return list_difference_oid(before, after) != NIL;
 }
 
 }  // namespace
@@ -62,8 +76,7 @@ const char* loss_for_cursor(const PlannedStmt* first, const PlannedStmt* second,
     if (loses_backward_scan(first, second, cursor_options)) {
       return "cursor that may go backward";
     }
-    if (reads_part(cursor_options) && has_current_row(first->planTree) &&
-        !has_current_row(second->planTree)) {
+    if (loses_current_row(first, second, cursor_options)) {
       return "cursor whose current row may be updated";
     }
     return nullptr;

@@ -10,6 +10,7 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/table.h>
+#include <catalog/pg_class.h>
 #include <nodes/makefuncs.h>
 #include <nodes/nodeFuncs.h>
 #include <nodes/pathnodes.h>
@@ -79,22 +80,40 @@ bool has_known_key(Oid oid) {
   });
 }
 
-/// Whether rows of the table that a column is of may share their primary key: those that inherit
-/// from it, or it from others, and those that the key is too new for.
-bool may_share_keys(const Lowering& lowering, const Node* terminal) {
-  if (!IsA(terminal, Var)) {
-    return true;
-  }
-  const auto number = static_cast<Index>(reinterpret_cast<const Var*>(terminal)->varno);
-  const List* relations = lowering.statement.planned->appendRelations;
-  for (int i = 0; i < list_length(relations); ++i) {
-    const auto* relation = static_cast<const AppendRelInfo*>(list_nth(relations, i));
-    if (relation->parent_relid == number || relation->child_relid == number) {
-      return true;
+/// Of which table this one is a part or an heir; 0 for none.
+Index parent_of(const PlannedStmt* planned, Index child) {
+  for (int i = 0; i < list_length(planned->appendRelations); ++i) {
+    const auto* relation = list_nth_node(AppendRelInfo, planned->appendRelations, i);
+    if (relation->child_relid == child) {
+      return relation->parent_relid;
     }
   }
-  const RangeTblEntry* entry = rt_fetch(number, lowering.statement.planned->rtable);
-  return entry->rtekind != RTE_RELATION || !has_known_key(entry->relid);
+  return 0;
+}
+
+bool has_heirs(const PlannedStmt* planned, Index table) {
+  for (int i = 0; i < list_length(planned->appendRelations); ++i) {
+    if (list_nth_node(AppendRelInfo, planned->appendRelations, i)->parent_relid == table) {
+      return rt_fetch(table, planned->rtable)->relkind != RELKIND_PARTITIONED_TABLE;
+    }
+  }
+  return false;
+}
+
+/// Whether rows of the table that a column is of may share their primary key: those that inherit
+/// from it, or it from others, and those that the key is too new for. Partitions do not.
+bool may_share_keys(const Lowering& lowering, const Node* terminal) {
+  const PlannedStmt* planned = lowering.statement.planned;
+  Index number =
+      IsA(terminal, Var) ? static_cast<Index>(reinterpret_cast<const Var*>(terminal)->varno) : 0;
+  bool share = number == 0;
+  while (number != 0 && !share) {
+    const RangeTblEntry* entry = rt_fetch(number, planned->rtable);
+    share = entry->rtekind != RTE_RELATION || has_heirs(planned, number) ||
+            !has_known_key(entry->relid);
+    number = parent_of(planned, number);
+  }
+  return share;
 }
 
 /// The Var of a child's targetlist entry.

@@ -85,15 +85,21 @@ Roles choose_roles(const HashJoin& join, bool tests_outer) {
 /// Of an inner join PostgreSQL builds the larger side where its keys are spread more evenly. The
 /// engine builds the smaller one here, too: other scans then have its keys for a filter. Not if
 /// that may raise: where the other side is empty, PostgreSQL would not have come to it.
-bool builds_other_side(const Roles& roles, const plan::PlanNode& probe) {
+bool builds_other_side(const Roles& roles, bool probe_raises) {
   return roles.type == plan::JoinType::kInner && bytes_of(roles.probe) < bytes_of(roles.build) &&
-         !plan::node_may_raise(probe);
+         !probe_raises;
 }
 
-/// Likewise PostgreSQL may not come to the rows that a semi join tests where there is nothing to
-/// test them against.
-bool builds_too_early(const Roles& roles, bool tests_outer, const plan::PlanNode& build) {
-  return roles.type == plan::JoinType::kRightSemi && !tests_outer && plan::node_may_raise(build);
+/// Likewise PostgreSQL may not come to its outer side where there is nothing on the other to test
+/// against, or to be tested.
+bool builds_too_early(const Roles& roles, bool tests_outer, bool build_raises) {
+  return build_raises &&
+         roles.type == (tests_outer ? plan::JoinType::kSemi : plan::JoinType::kRightSemi);
+}
+
+bool may_raise(const plan::PlanNode& side, const std::vector<plan::Expr>& keys) {
+  return plan::node_may_raise(side) ||
+         std::ranges::any_of(keys, [](const plan::Expr& key) { return plan::may_raise(key); });
 }
 
 /// The keys of both sides, of one type each.
@@ -241,26 +247,30 @@ Fragment lower_join(Lowering& lowering, const HashJoin& planned, const std::vect
   };
   ChildColumns probe = lower_side(roles.probe, roles.probe_varno);
   ChildColumns build = lower_side(roles.build, roles.build_varno);
-  if (builds_too_early(roles, tests_outer, build.node)) {
-    roles.type = spec.type = plan::JoinType::kSemi;
-    exchange_sides(roles);
-    std::swap(probe, build);
-  } else if (builds_other_side(roles, probe.node)) {
-    exchange_sides(roles);
-    std::swap(probe, build);
-  }
-
-  const Scope probe_scope = scope_over_child(all, roles.probe_varno, probe);
-  const Scope build_alone = scope_over_child(all, roles.build_varno, build);
-  const bool swapped = roles.probe_varno == INNER_VAR;
-  Keys keys = lower_keys(lowering, join, swapped ? build_alone : probe_scope,
-                         swapped ? probe_scope : build_alone);
-  if (swapped) {
+  const bool probes_outer = roles.probe_varno == OUTER_VAR;
+  Keys keys = [&] {
+    const Scope probe_scope = scope_over_child(all, roles.probe_varno, probe);
+    const Scope build_scope = scope_over_child(all, roles.build_varno, build);
+    return lower_keys(lowering, join, probes_outer ? probe_scope : build_scope,
+                      probes_outer ? build_scope : probe_scope);
+  }();
+  if (!probes_outer) {
     std::swap(keys.outer, keys.inner);
+  }
+  const bool early = builds_too_early(roles, tests_outer, may_raise(build.node, keys.inner));
+  if (early || builds_other_side(roles, may_raise(probe.node, keys.outer))) {
+    exchange_sides(roles);
+    std::swap(probe, build);
+    std::swap(keys.outer, keys.inner);
+    if (early) {
+      spec.type =
+          roles.type == plan::JoinType::kSemi ? plan::JoinType::kRightSemi : plan::JoinType::kSemi;
+    }
   }
   spec.probe_keys = append_columns(probe.node, std::move(keys.outer));
   spec.build_keys = append_columns(build.node, std::move(keys.inner));
 
+  const Scope probe_scope = scope_over_child(all, roles.probe_varno, probe);
   const Scope build_scope = scope_over_child(all, roles.build_varno, build,
                                              static_cast<std::uint32_t>(probe.node.output.size()));
   Scope pair;

@@ -5,6 +5,7 @@
 
 SLUICE_PG_HEADERS_BEGIN
 #include <access/htup_details.h>
+#include <access/xact.h>
 #include <utils/snapmgr.h>
 SLUICE_PG_HEADERS_END
 
@@ -14,8 +15,9 @@ namespace sluice::pg {
 /// TABLE looks at the newest rows only; an older snapshot may see others.
 /// Source: tablecmds.c, ATRewriteTable(). Runs in: call().
 [[nodiscard]] inline bool snapshot_knows(HeapTuple tuple) {
-  return ActiveSnapshotSet() &&
-         !XidInMVCCSnapshot(HeapTupleHeaderGetXmin(tuple->t_data), GetActiveSnapshot());
+  const TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
+  return ActiveSnapshotSet() && !TransactionIdIsCurrentTransactionId(xmin) &&
+         !XidInMVCCSnapshot(xmin, GetActiveSnapshot());
 }
 
 }  // namespace sluice::pg
