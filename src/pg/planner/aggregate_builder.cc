@@ -355,25 +355,25 @@ void AggregateBuilder::take_distinct(const Aggref* aggref, Recipe recipe, const 
   distinct_ = true;
 }
 
-Node* AggregateBuilder::terminal_of(Aggref* aggref) const {
+Aggref* AggregateBuilder::over_terminals(Aggref* aggref) const {
   Node* args = scope_.terminal_of(reinterpret_cast<Node*>(aggref->args));
   Node* filter = scope_.terminal_of(reinterpret_cast<Node*>(aggref->aggfilter));
-  return readable(call([aggref, args, filter] {
+  return call([aggref, args, filter] {
     auto* copy = static_cast<Aggref*>(copyObjectImpl(aggref));
     copy->args = reinterpret_cast<List*>(args);
     copy->aggfilter = reinterpret_cast<Expr*>(filter);
-    return reinterpret_cast<Node*>(copy);
-  }));
+    return copy;
+  });
+}
+
+Node* AggregateBuilder::terminal_of(Aggref* aggref) const {
+  return readable(reinterpret_cast<Node*>(over_terminals(aggref)));
 }
 
 /// max(scale(x)) for sum(x): what the engine's scale column holds.
 Node* AggregateBuilder::scale_terminal_of(Aggref* aggref) const {
-  Node* args = scope_.terminal_of(reinterpret_cast<Node*>(aggref->args));
-  Node* filter = scope_.terminal_of(reinterpret_cast<Node*>(aggref->aggfilter));
-  return readable(call([aggref, args, filter] {
-    auto* copy = static_cast<Aggref*>(copyObjectImpl(aggref));
-    copy->args = reinterpret_cast<List*>(args);
-    copy->aggfilter = reinterpret_cast<Expr*>(filter);
+  auto* copy = over_terminals(aggref);
+  return readable(call([copy] {
     copy->aggfnoid = F_MAX_INT4;
     copy->aggtype = INT4OID;
     copy->aggtranstype = INT4OID;

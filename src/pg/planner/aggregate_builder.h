@@ -73,6 +73,8 @@ class AggregateBuilder {
   std::uint32_t add_count(const Value& argument, std::uint32_t input);
   void add_sum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument);
   void add_extremum(Aggref* aggref, ScopeColumn& column, Recipe recipe, Value argument);
+  /// A copy whose arguments and filter are in base columns.
+  [[nodiscard]] Aggref* over_terminals(Aggref* aggref) const;
   [[nodiscard]] Node* terminal_of(Aggref* aggref) const;
   [[nodiscard]] Node* scale_terminal_of(Aggref* aggref) const;
 

@@ -263,8 +263,9 @@ Fragment lower_join(Lowering& lowering, const HashJoin& planned, const std::vect
     std::swap(probe, build);
     std::swap(keys.outer, keys.inner);
     if (early) {
-      spec.type =
+      roles.type =
           roles.type == plan::JoinType::kSemi ? plan::JoinType::kRightSemi : plan::JoinType::kSemi;
+      spec.type = roles.type;
     }
   }
   spec.probe_keys = append_columns(probe.node, std::move(keys.outer));
