@@ -7,6 +7,8 @@
 SLUICE_PG_HEADERS_BEGIN
 #include <access/table.h>
 #include <access/tableam.h>
+#include <storage/predicate.h>
+#include <utils/snapmgr.h>
 SLUICE_PG_HEADERS_END
 
 namespace sluice::pg {
@@ -23,9 +25,13 @@ void collect(const plan::PlanNode& node, std::vector<const plan::PlanNode*>& sca
   }
 }
 
+/// A serializable transaction says that it reads the table before the pages are counted: whoever
+/// adds another one later finds that said.
+/// Source: src/backend/access/heap/heapam.c, heap_beginscan()
 void init_slot(Oid relation_id, ParallelBlockTableScanDesc slot) {
   call([relation_id, slot] {
     Relation relation = table_open(relation_id, AccessShareLock);
+    PredicateLockRelation(relation, GetActiveSnapshot());
     table_block_parallelscan_initialize(relation, &slot->base);
     slot->base.phs_snapshot_any = false;
     slot->base.phs_snapshot_off = 0;  // the seats get their snapshot from the parallel context
