@@ -1,6 +1,8 @@
 """Scans whose conditions stand behind the columns that they hand out: decoded when their row has passed, or,
 where most rows pass, on the way to the condition's column. The same rows either way, and where it changes."""
 
+import re
+
 import pytest
 
 from conftest import WORKER_COUNTS
@@ -74,3 +76,19 @@ def test_pages_that_wait_for_the_next_group(session, workers):
     session.assert_same("select count(*), count(a), max(b collate \"C\") from empty_rows", workers=(workers,))
     session.assert_same("select count(*) from empty_rows x join empty_rows y on x.a = y.a", workers=(workers,))
     session.assert_same("select a, count(*) from empty_rows group by a", workers=(workers,))
+
+
+def test_large_values_behind_a_condition_on_large_values(session):
+    """What one column leaves no room for is not unpacked again and again for the rows of the next."""
+    session.execute("""
+        create table two_large (a text, b text);
+        alter table two_large alter a set storage external;
+        alter table two_large alter b set storage external;
+        insert into two_large select repeat(md5(i::text), 2000), repeat(md5((-i)::text), 2000)
+            from generate_series(1, 400) i;
+        analyze two_large""")
+    query = "select count(*), sum(length(b)) from two_large where a not like '%zz%' and b not like '%zz%'"
+    assert session.assert_same(query, (0, 2))[2] == ["(400, 25600000)"]
+    lines = session.plan(query, 0, "analyze, verbose, costs off, timing off")
+    scan = next(line for line in lines if "Seq Scan on two_large" in line)
+    assert int(re.search(r"batches=(\d+)", scan).group(1)) < 40, scan

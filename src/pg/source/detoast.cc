@@ -67,7 +67,9 @@ std::uint8_t* Detoaster::allocate(std::size_t bytes) {
 std::uint32_t Detoaster::rows_within(std::span<const ToastedValue> values, std::uint32_t rows) {
   std::vector<std::pair<std::uint32_t, std::size_t>> sizes;  // by row
   for (const ToastedValue& value : values) {
-    sizes.emplace_back(value.row, payload_bytes(value.varlena));
+    if (value.row < rows) {
+      sizes.emplace_back(value.row, payload_bytes(value.varlena));
+    }
   }
   std::ranges::sort(sizes);
   std::size_t sum = held_bytes_;

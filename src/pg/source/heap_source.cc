@@ -125,6 +125,7 @@ class HeapSource final : public engine::Source {
   std::vector<vector::ColumnView> output_views_;  // by output
   std::vector<ToastedValue> first_toasted_;       // of the group's rows, in stage 0
   std::uint32_t first_row_ = 0;
+  std::uint32_t rows_wanted_ = vector::kBatchRowsMax;  // to begin the next batch with
   std::uint32_t passed_count_ = 0;
   std::uint32_t group_passed_ = 0;  // of the rows before first_row_
   std::array<vector::RowIndex, vector::kBatchRowsMax> passed_{};
@@ -279,11 +280,15 @@ engine::SourceState HeapSource::next(vector::Batch& out) {
     first_row_ = rows;
     return engine::SourceState::kBatch;
   }
-  std::uint32_t end = decode_all(rows);
+  const std::uint32_t wanted_end = std::min(rows, first_row_ + rows_wanted_);
+  std::uint32_t end = decode_all(wanted_end);
   for (Stage stage = 0; stage < conditions_.size() && passed_count_ > 0; ++stage) {
     run_conditions(conditions_[stage]);
     end = decode_passed(static_cast<Stage>(stage + 1), end);
   }
+  // What a later stage has no room for was unpacked in vain by those before it.
+  rows_wanted_ = end < wanted_end ? std::max((wanted_end - first_row_) / 2, 1U)
+                                  : std::min(2 * rows_wanted_, vector::kBatchRowsMax);
   first_row_ = end;
   group_passed_ += passed_count_;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
