@@ -1,5 +1,6 @@
 #include "engine/fragment_task.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -10,11 +11,25 @@
 #include "engine/partial_aggregate.h"
 #include "engine/stream_operators.h"
 #include "engine/top_k.h"
+#include "plan/filter_order.h"
 #include "plan/runtime_filter.h"
 
 namespace sluice::engine {
 
 using plan::PlanNode;
+
+namespace {
+
+/// Whether the seats have different rows of `node`.
+bool is_in_parts(const PlanNode& node) {
+  if (const auto* exchange = node.as<plan::ExchangeSpec>()) {
+    return exchange->kind == plan::ExchangeKind::kRedistribute;
+  }
+  // Of a join's sides one may be there whole, but never both.
+  return node.inputs.empty() || std::ranges::any_of(node.inputs, is_in_parts);
+}
+
+}  // namespace
 
 FragmentTask::FragmentTask(const PlanNode& root, const FragmentContext& context,
                            exchange::Epoch epoch, std::unique_ptr<base::MemoryBudget> output_budget,
@@ -103,9 +118,24 @@ void FragmentTask::end_current() {
   current_.reset();
   const PipelineSpec& spec = spec_.pipelines[next_ - 1];
   share_keys(spec.sink);
+  check_spared_side(spec.sink);
   blocking_.erase(spec.source->id);
   for (const PlanNode* node : spec.operators) {
     blocking_.erase(node->id);
+  }
+}
+
+/// PostgreSQL may look at a row of the probe side before it builds. Of a build side in parts this
+/// seat does not know whether the others' are empty as well.
+/// Source: src/backend/executor/nodeHashjoin.c, ExecHashJoinImpl(), HJ_BUILD_HASHTABLE
+void FragmentTask::check_spared_side(const PlanNode* sink) const {
+  if (!context_.empty_sides_abandon || sink == nullptr ||
+      sink->as<plan::HashJoinSpec>() == nullptr || !blocking_.at(sink->id).build->joins_nothing()) {
+    return;
+  }
+  const bool whole = context_.producers.size() == 1 || !is_in_parts(sink->inputs[1]);
+  if (whole && plan::node_may_raise(sink->inputs[0])) {
+    base::throw_abandon("no rows to build of, beside rows that may raise an error");
   }
 }
 

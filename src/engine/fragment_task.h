@@ -32,6 +32,7 @@ struct FragmentContext {
   std::size_t operator_memory_bytes = 0;
   exchange::SeatSet producers;  // of every stream
   SharedKeySets key_sets;
+  bool empty_sides_abandon = false;  // as of SeatOptions
 };
 
 /// Phases: the pipelines of build_fragment() in order. Sources, operators and sinks are made when
@@ -66,6 +67,7 @@ class FragmentTask final : public Task {
 
   [[nodiscard]] bool begin_next();
   void end_current();
+  void check_spared_side(const plan::PlanNode* sink) const;
   [[nodiscard]] bool guarded(const PipelineSpec& spec) const;
   [[nodiscard]] std::size_t first_live_operator(const PipelineSpec& spec) const;
   [[nodiscard]] std::unique_ptr<Source> make_source(const plan::PlanNode& node);

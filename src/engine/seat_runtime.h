@@ -21,6 +21,9 @@ struct SeatOptions {
   /// Shared by all seats, formatted by SharedKeySets::format(); without it no runtime filter
   /// crosses a redistribution.
   std::span<std::byte> key_sets;
+  /// The run is given up where the lack of build rows spares a probe side that may raise: whether
+  /// PostgreSQL would come to one of its rows first is for its plan to say.
+  bool empty_sides_abandon = false;
 };
 
 /// Gives the process a chance to notice cancel and other interrupts; called between steps.

@@ -70,20 +70,39 @@ bool call_may_raise(const AggregateCall& call) noexcept {
          (call.function == AggregateFunction::kSum && call.result.kind == TypeKind::kFloat64);
 }
 
-bool node_may_raise(const PlanNode& node) noexcept {
-  bool raises = false;
+namespace {
+
+bool expressions_may_raise(const PlanNode& node) noexcept {
   if (const auto* scan = node.as<ScanSpec>()) {
-    raises = std::ranges::any_of(scan->filters, may_raise);
-  } else if (const auto* filter = node.as<FilterSpec>()) {
-    raises = std::ranges::any_of(filter->conjuncts, may_raise);
-  } else if (const auto* project = node.as<ProjectSpec>()) {
-    raises = std::ranges::any_of(project->exprs, may_raise);
-  } else if (const auto* join = node.as<HashJoinSpec>()) {
-    raises = std::ranges::any_of(join->residual, may_raise);
-  } else if (const auto* aggregate = node.as<AggregateSpec>()) {
-    raises = std::ranges::any_of(aggregate->calls, call_may_raise);
+    return std::ranges::any_of(scan->filters, may_raise);
   }
-  return raises || std::ranges::any_of(node.inputs, node_may_raise);
+  if (const auto* filter = node.as<FilterSpec>()) {
+    return std::ranges::any_of(filter->conjuncts, may_raise);
+  }
+  if (const auto* project = node.as<ProjectSpec>()) {
+    return std::ranges::any_of(project->exprs, may_raise);
+  }
+  if (const auto* join = node.as<HashJoinSpec>()) {
+    return std::ranges::any_of(join->residual, may_raise);
+  }
+  if (const auto* aggregate = node.as<AggregateSpec>()) {
+    return std::ranges::any_of(aggregate->calls, call_may_raise);
+  }
+  return false;
+}
+
+}  // namespace
+
+bool node_may_raise(const PlanNode& node) noexcept {
+  return expressions_may_raise(node) || std::ranges::any_of(node.inputs, node_may_raise);
+}
+
+bool streamed_rows_may_raise(const PlanNode& node) noexcept {
+  if (node.as<AggregateSpec>() != nullptr || node.as<TopKSpec>() != nullptr) {
+    return false;
+  }
+  return expressions_may_raise(node) ||
+         (!node.inputs.empty() && streamed_rows_may_raise(node.inputs[0]));
 }
 
 void order_filters(ScanSpec& scan) {

@@ -21,6 +21,9 @@ namespace sluice::plan {
 /// is not looked into.
 [[nodiscard]] bool node_may_raise(const PlanNode& node) noexcept;
 
+/// The same only of what is computed while rows of `node` go out already.
+[[nodiscard]] bool streamed_rows_may_raise(const PlanNode& node) noexcept;
+
 /// Puts the first of the scan's filters, up to the first that may raise, in the order of the last
 /// attribute that each reads: a heap tuple is walked from its front, and so a condition on an early
 /// attribute spares the walk to the later ones. Those from there on stay as they are, since a row

@@ -10,6 +10,14 @@ SLUICE_PG_HEADERS_BEGIN
 #include <utils/memutils.h>
 SLUICE_PG_HEADERS_END
 
+namespace sluice::pg {
+
+const char* PgError::message() const noexcept {
+  return data_->message == nullptr ? "" : data_->message;
+}
+
+}  // namespace sluice::pg
+
 namespace sluice::pg::border_detail {
 
 namespace {

@@ -94,6 +94,7 @@ Crew::Crew(const plan::PlanSpec& plan, const CrewOptions& options) {
   sizes.share_bytes = scan_share_bytes(plan);
   sizes.key_set_bytes = engine::SharedKeySets::bytes_for(plan);
   sizes.operator_memory_bytes = options.operator_memory_bytes;
+  sizes.errors_abandon = options.errors_abandon;
   const auto size_for = [&](std::uint16_t seats) {
     config.seats = seats;
     sizes.seats = seats;

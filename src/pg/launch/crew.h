@@ -33,7 +33,8 @@ struct CrewOptions {
   unsigned workers = 0;
   std::size_t exchange_bytes_max = 0;
   std::size_t operator_memory_bytes = 0;
-  const char* query = "";  // the query's text; copied
+  bool errors_abandon = false;  // errors of values give the run up, until rows are out
+  const char* query = "";       // the query's text; copied
 };
 
 /// Runs in: the leader.

@@ -10,7 +10,7 @@ namespace sluice::pg {
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x534C554943450002;  // "SLUICE" and the layout's version
+constexpr std::uint64_t kMagic = 0x534C554943450003;  // "SLUICE" and the layout's version
 
 std::size_t align_up(std::size_t bytes) noexcept {
   return (bytes + RunRegion::kAlignment - 1) / RunRegion::kAlignment * RunRegion::kAlignment;
@@ -55,7 +55,8 @@ std::size_t RunRegion::bytes_for(const RunSizes& sizes) noexcept {
 }
 
 RunRegion RunRegion::format(void* memory, const RunSizes& sizes) noexcept {
-  auto* header = new (align_start(memory)) Header{kMagic, sizes};
+  auto* header = new (align_start(memory))
+      Header{kMagic, sizes, static_cast<std::uint32_t>(RunOutcome::kOpen)};
   RunRegion region(header);
   const Offsets offsets(sizes);
   std::memset(region.at(offsets.counters), 0, offsets.plan - offsets.counters);
@@ -69,6 +70,25 @@ RunRegion RunRegion::attach(void* memory) {
   auto* header = static_cast<Header*>(align_start(memory));
   SLUICE_CHECK_BYTES(header->magic == kMagic, "the run's memory is of another version");
   return RunRegion(header);
+}
+
+/// Whether the outcome is that one now, by whoever was first.
+bool RunRegion::decide(RunOutcome outcome) const noexcept {
+  auto seen = static_cast<std::uint32_t>(RunOutcome::kOpen);
+  const auto wanted = static_cast<std::uint32_t>(outcome);
+  // Nothing is read by way of it: rows and errors travel through the mesh. Pairs with itself.
+  return header_->outcome.compare_exchange_strong(seen, wanted, std::memory_order_relaxed) ||
+         seen == wanted;
+}
+
+bool RunRegion::let_rows_out() const noexcept { return decide(RunOutcome::kRowsOut); }
+
+bool RunRegion::give_up() const noexcept {
+  return errors_abandon() && decide(RunOutcome::kGivenUp);
+}
+
+void RunRegion::reopen() const noexcept {
+  header_->outcome.store(static_cast<std::uint32_t>(RunOutcome::kOpen), std::memory_order_relaxed);
 }
 
 std::span<SeatProcess> RunRegion::processes() const noexcept {

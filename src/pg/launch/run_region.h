@@ -4,7 +4,8 @@
 //
 // | part      | who writes                          | who reads      |
 // |-----------|-------------------------------------|----------------|
-// | header    | leader, before any worker starts    | all            |
+// | header    | leader, before any worker starts;   | all            |
+// |           | its outcome: all                    |                |
 // | processes | each seat its own, before it joins  | all            |
 // | counters  | each seat its own                   | leader         |
 // | usage     | each worker its own, as it leaves   | leader         |
@@ -15,6 +16,7 @@
 // | mesh      | all (exchange)                      | all            |
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -40,6 +42,7 @@ struct RunSizes {
   std::size_t key_set_bytes = 0;
   std::size_t mesh_bytes = 0;
   std::size_t operator_memory_bytes = 0;  // not held: every operator's budget, in every seat
+  bool errors_abandon = false;  // not held: errors of values give the run up, until rows are out
 };
 
 /// What a worker read and wrote, for the leader's own statistics (EXPLAIN (BUFFERS),
@@ -47,6 +50,13 @@ struct RunSizes {
 struct SeatUsage {
   BufferUsage buffers;
   WalUsage wal;
+};
+
+/// Whether errors are the query's yet. Leader: kOpen -> kRowsOut; any seat: kOpen -> kGivenUp.
+enum class RunOutcome : std::uint32_t {
+  kOpen = 0,
+  kRowsOut = 1,  // the client has rows: errors are the query's
+  kGivenUp = 2,  // PostgreSQL's plan answers, with its own error if it comes to one
 };
 
 /// A view of a region that somebody else owns.
@@ -70,6 +80,17 @@ class RunRegion {
   [[nodiscard]] std::size_t operator_memory_bytes() const noexcept {
     return header_->sizes.operator_memory_bytes;
   }
+  [[nodiscard]] bool errors_abandon() const noexcept { return header_->sizes.errors_abandon; }
+
+  /// Before a run's first row goes out. False where a seat has given the run up.
+  /// Runs in: the leader.
+  [[nodiscard]] bool let_rows_out() const noexcept;
+  /// For an error of a value. True: nobody is to hear of it, the run is given up. False: it is the
+  /// query's.
+  [[nodiscard]] bool give_up() const noexcept;
+  /// Before the same run's rows are made once more. Runs in: the leader, while no seat computes.
+  void reopen() const noexcept;
+
   [[nodiscard]] std::span<SeatProcess> processes() const noexcept;
   /// One element a node of the plan.
   [[nodiscard]] std::span<engine::NodeCounters> counters(base::SeatIndex seat) const noexcept;
@@ -85,8 +106,11 @@ class RunRegion {
   struct Header {
     std::uint64_t magic;
     RunSizes sizes;
+    std::atomic<std::uint32_t> outcome;  // RunOutcome
   };
   struct Offsets;
+
+  [[nodiscard]] bool decide(RunOutcome outcome) const noexcept;
 
   explicit RunRegion(Header* header) noexcept : header_(header) {}
   [[nodiscard]] std::byte* at(std::size_t offset) const noexcept {

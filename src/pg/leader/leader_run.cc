@@ -31,8 +31,7 @@ auto LeaderRun::attempt(Step&& step) {
   try {
     return step();
   } catch (const PgError& error) {
-    const char* message = error.data()->message;
-    crew_->mesh().fail(ErrorKind::kQuery, message == nullptr ? "" : message);
+    crew_->mesh().fail(ErrorKind::kQuery, error.message());
     throw;
   } catch (const base::Error& error) {
     if (error.kind() == ErrorKind::kPeer) {
@@ -55,6 +54,7 @@ void LeaderRun::start(Snapshot snapshot) {
     options.operator_memory_bytes = crew_->region().operator_memory_bytes();
     options.counters = crew_->region().counters(base::kLeaderSeat);
     options.key_sets = crew_->region().key_sets();
+    options.empty_sides_abandon = crew_->region().errors_abandon();
     runtime_ = std::make_unique<engine::SeatRuntime>(plan_, crew_->mesh(), *sources_, interrupts_,
                                                      options);
   });
@@ -72,10 +72,21 @@ const vector::Batch* LeaderRun::pull() {
   return attempt([this] { return runtime_->pull(); });
 }
 
+void LeaderRun::let_rows_out() {
+  if (!crew_->region().let_rows_out()) {
+    base::throw_abandon("a seat met an error of a value");
+  }
+}
+
+bool LeaderRun::may_give_up() const noexcept {
+  return crew_ != nullptr && crew_->region().give_up();
+}
+
 void LeaderRun::restart() {
   attempt([this] {
     runtime_->restart();
     // No seat scans until the leader asks for the new epoch.
+    crew_->region().reopen();
     scan_share_init(plan_, crew_->region().share());
   });
 }

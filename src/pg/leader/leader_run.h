@@ -36,6 +36,11 @@ class LeaderRun {
   void start(Snapshot snapshot);
   /// The next batch, valid until the next call, or null at the end.
   [[nodiscard]] const vector::Batch* pull();
+  /// Before the first row of a start goes to the client: from now on errors are the query's.
+  /// Errors: kAbandon where a seat has given the run up for an error of a value.
+  void let_rows_out();
+  /// Whether an error of a value, which this seat has met, gives the run up.
+  [[nodiscard]] bool may_give_up() const noexcept;
   /// The same rows once more.
   void restart();
   /// After the end, where nobody will ask for the rows once more: the workers leave while the

@@ -97,20 +97,33 @@ FetchResult LeaderScan::fetch(ScanState& scan, List* params) {
       batch_ = run_->pull();
       next_row_ = 0;
       ended_ = batch_ == nullptr;
+      if (!ended_ && !rows_out_) {
+        run_->let_rows_out();
+        rows_out_ = true;
+      }
       if (ended_ && !may_rescan_ && run_->has_workers()) {
         run_->release_workers();
         released_ = true;
       }
     }
   } catch (const base::Error& error) {
-    if (error.kind() != base::ErrorKind::kAbandon) {
+    if (error.kind() != base::ErrorKind::kAbandon && !(is_of_the_value(error) && may_give_up())) {
       throw;
     }
-    abandon(error);
+    abandon(error.message());
+    return FetchResult::kAbandoned;
+  } catch (const PgValueError& error) {
+    if (!may_give_up()) {
+      throw;
+    }
+    abandon(error.message());
     return FetchResult::kAbandoned;
   }
   return ended_ ? FetchResult::kEnd : FetchResult::kRow;
 }
+
+/// PostgreSQL may come to other rows first, or not to this one.
+bool LeaderScan::may_give_up() const noexcept { return run_ != nullptr && run_->may_give_up(); }
 
 void LeaderScan::ensure_run(ScanState& scan, List* params) {
   if (ended_ || (run_ != nullptr && !must_restart_)) {
@@ -132,20 +145,21 @@ void LeaderScan::ensure_run(ScanState& scan, List* params) {
   options.workers = workers_for(plan_, estate);
   options.exchange_bytes_max = static_cast<std::size_t>(settings.exchange_memory) * 1024;
   options.operator_memory_bytes = get_hash_memory_limit();
+  options.errors_abandon = plan_.errors_abandon;
   options.query = estate.es_sourceText == nullptr ? "" : estate.es_sourceText;
   run_ = std::make_unique<LeaderRun>(std::move(plan), inputs_, options);
   run_params_ = std::move(values);
   run_->start(estate.es_snapshot);
 }
 
-void LeaderScan::abandon(const base::Error& error) {
+void LeaderScan::abandon(std::string reason) {
   if (row_returned_) {
     throw base::Error(base::ErrorKind::kQuery, "54000",
-                      "sluice: the run had to be given up after its first row", error.message());
+                      "sluice: the run had to be given up after its first row", std::move(reason));
   }
   SLUICE_FAULT_POINT(kAbandoned);
   abandoned_ = true;
-  abandon_reason_ = error.message();
+  abandon_reason_ = std::move(reason);
   finish_run();
 }
 
@@ -162,6 +176,7 @@ void LeaderScan::rescan() noexcept {
   batch_ = nullptr;
   ended_ = false;
   row_returned_ = false;
+  rows_out_ = false;
   must_restart_ = run_ != nullptr;
   may_rescan_ = may_rescan_ || released_;
 }

@@ -76,7 +76,8 @@ class LeaderScan {
 
  private:
   void ensure_run(ScanState& scan, List* params);
-  void abandon(const base::Error& error);
+  [[nodiscard]] bool may_give_up() const noexcept;
+  void abandon(std::string reason);
   void finish_run();
 
   const SluicePlan plan_;
@@ -91,6 +92,7 @@ class LeaderScan {
   bool ended_ = false;
   bool released_ = false;  // the run's workers leave already
   bool must_restart_ = false;
+  bool rows_out_ = false;  // the run's seats know that rows go to PostgreSQL
   bool row_returned_ = false;
   bool abandoned_ = false;
   std::string abandon_reason_;

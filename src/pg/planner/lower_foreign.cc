@@ -231,6 +231,7 @@ std::optional<Value> ExprLowering::lower_foreign(Node* expr) {
     return std::nullopt;
   }
   users_calls_ += needs.built_in ? 0 : 1;
+  lowering_.calls_users = lowering_.calls_users || !needs.built_in;
   Node* const body = call([expr, leaves] { return as_params(expr, leaves); });
   args.front() = plan::Expr::make_bytes(foreign_definition(name_of(expr), body),
                                         DataType::of(TypeKind::kText));

@@ -189,6 +189,7 @@ void AggregateBuilder::add_foreign(Aggref* aggref) {
                     aggref->aggdistinct != NIL;
   spec.order = wanted_order(aggref, forms);
   spec.errors_abandon = has_built_in_states(aggref);
+  lowering_.calls_users = lowering_.calls_users || !spec.errors_abandon;
   lowering_.forbids_workers = lowering_.forbids_workers || forbids_workers(as_node(aggref));
   lowering_.order_matters = lowering_.order_matters || spec.order == plan::RowOrder::kScan;
   const char* name = call([aggref] {

@@ -11,6 +11,7 @@
 #include "pg/planner/sluice_plan.h"
 #include "pg/port/custom_scan_methods.h"
 #include "plan/enforce_dsm_shuffle.h"
+#include "plan/filter_order.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <catalog/pg_type.h>
@@ -151,6 +152,10 @@ Root lower_root(Lowering& lowering, Plan* replaced, std::optional<std::uint64_t>
   check_streamed_input(lowering, root.fragment.node);
   if (lowering.root_streams && !lowering.may_abandon.empty()) {
     decline(Reason::kOverflow, lowering.may_abandon + " below a join whose rows go to the client");
+  }
+  // A batch is computed ahead of its first row, and PostgreSQL may never come to the others.
+  if (lowering.root_streams && may_stop && plan::streamed_rows_may_raise(root.fragment.node)) {
+    decline(Reason::kExpression, "what may raise an error, of rows that may not be asked for");
   }
   return root;
 }
@@ -343,7 +348,7 @@ PlacedScan place_custom_scan(const Statement& statement, Plan* replaced,
       replace_leaves(reinterpret_cast<Node*>(root.qual), outputs.replacements));
   List* targetlist = as_targetlist(exprs, replaced->targetlist);
   SluicePlan plan{std::move(choice.spec), std::move(outputs.columns), lowering.param_types,
-                  static_cast<std::uint32_t>(choice.workers)};
+                  static_cast<std::uint32_t>(choice.workers), !lowering.calls_users};
   List* custom_private = to_custom_private(plan);
 
   const Costs costs = choice.costs;

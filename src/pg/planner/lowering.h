@@ -36,6 +36,7 @@ struct LoweringMark {
   bool has_temporary = false;        // workers cannot read it
   bool forbids_workers = false;      // by what its functions are
   bool order_matters = false;        // a float8 sum: rows must come as PostgreSQL reads them
+  bool calls_users = false;          // functions of theirs: they would notice a second call
   double foreign_cost = 0;           // of what PostgreSQL's functions do for groups
   double leader_cost = 0;            // of what they do in the leader alone
   std::string may_abandon;           // what might not fit at run time; empty: nothing

@@ -17,7 +17,7 @@ namespace sluice::pg {
 namespace {
 
 // custom_private: a bytea Const with the encoded plan, and three lists of integers.
-constexpr int kPrivateParts = 4;  // plan, (workers), outputs, params
+constexpr int kPrivateParts = 4;  // plan, (workers, errors_abandon), outputs, params
 constexpr int kOutputFields = 4;  // kind, column, count_column, type
 constexpr int kParamFields = 4;   // kind, precision, scale, fit
 
@@ -62,10 +62,11 @@ List* to_custom_private(const SluicePlan& plan) {
                                  param.type.scale, static_cast<int>(param.fit)});
   }
   Const* const bytes = bytes_constant(codec::encode(plan.plan));
-  List* const workers = integers({static_cast<int>(plan.workers_planned)});
+  List* const start =
+      integers({static_cast<int>(plan.workers_planned), plan.errors_abandon ? 1 : 0});
   List* const output_list = integers(outputs);
   List* const param_list = integers(params);
-  return call([&] { return list_make4(bytes, workers, output_list, param_list); });
+  return call([&] { return list_make4(bytes, start, output_list, param_list); });
 }
 
 SluicePlan from_custom_private(List* custom_private) {
@@ -75,16 +76,17 @@ SluicePlan from_custom_private(List* custom_private) {
   SLUICE_CHECK_BYTES(IsA(constant, Const) && !constant->constisnull,
                      "custom_private has no encoded plan");
   const auto* bytes = reinterpret_cast<const bytea*>(DatumGetPointer(constant->constvalue));
-  List* const workers = part(custom_private, 1);
+  List* const start = part(custom_private, 1);
   List* const outputs = part(custom_private, 2);
   List* const params = part(custom_private, 3);
-  SLUICE_CHECK_BYTES(list_length(workers) == 1 && list_length(outputs) % kOutputFields == 0 &&
+  SLUICE_CHECK_BYTES(list_length(start) == 2 && list_length(outputs) % kOutputFields == 0 &&
                          list_length(params) % kParamFields == 0,
                      "custom_private has lists of other lengths");
   SluicePlan plan;
   plan.plan = codec::decode(
       {reinterpret_cast<const std::byte*>(VARDATA_ANY(bytes)), VARSIZE_ANY_EXHDR(bytes)});
-  plan.workers_planned = static_cast<std::uint32_t>(linitial_int(workers));
+  plan.workers_planned = static_cast<std::uint32_t>(linitial_int(start));
+  plan.errors_abandon = lsecond_int(start) != 0;
   for (int i = 0; i < list_length(outputs); i += kOutputFields) {
     plan.outputs.push_back({static_cast<OutputKind>(list_nth_int(outputs, i)),
                             static_cast<std::uint32_t>(list_nth_int(outputs, i + 1)),

@@ -48,6 +48,7 @@ struct SluicePlan {
   std::vector<OutputColumn> outputs;
   std::vector<ParamType> params;      // of custom_exprs
   std::uint32_t workers_planned = 0;  // 0: leader alone
+  bool errors_abandon = false;        // errors of values give a run up that has returned no row
 };
 
 /// Only copyable, serializable nodes: the plan goes through the plan cache.

@@ -10,6 +10,7 @@
 #include "pg/port/column_datum.h"
 #include "pg/port/foreign_definition.h"
 #include "pg/port/types.h"
+#include "pg/port/value_error.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <executor/executor.h>
@@ -139,13 +140,24 @@ class PgForeignFunction final : public engine::ForeignFunction {
 
   void evaluate(std::span<const ColumnView> args, Rows rows,
                 const engine::ValueBuffer& result) override {
-    if (!call([&] { return compute(args, rows, result); })) {
+    if (!computed(args, rows, result)) {
       base::throw_abandon(type_.is_varlen() ? "strings that PostgreSQL computed are too long"
                                             : "a numeric does not fit the type planned for it");
     }
   }
 
  private:
+  bool computed(std::span<const ColumnView> args, Rows rows, const engine::ValueBuffer& result) {
+    try {
+      return call([&] { return compute(args, rows, result); });
+    } catch (const PgError& error) {
+      if (is_of_the_value(error)) {
+        throw PgValueError(error.data());
+      }
+      throw;
+    }
+  }
+
   /// False where a result is not of its type. Runs in: call().
   bool compute(std::span<const ColumnView> args, Rows rows, const engine::ValueBuffer& result) {
     MemoryContextReset(made_.strings);

@@ -15,4 +15,8 @@ bool is_of_the_value(const PgError& error) noexcept {
          category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION;  // a name of nothing
 }
 
+bool is_of_the_value(const base::Error& error) noexcept {
+  return error.kind() == base::ErrorKind::kQuery && error.sqlstate().starts_with("22");
+}
+
 }  // namespace sluice::pg

@@ -2,7 +2,8 @@
 //
 // Its own failure: Mesh::fail() first, so that the peers stop, then the error itself through
 // PostgreSQL's error queue. A failure that is not its own (a peer's), or that is not an error
-// (abandon, cancel), is only left in the mesh. However the process ends, the segment's detach
+// (abandon, cancel), is only left in the mesh; nor is one of a value before rows have gone out, for
+// which PostgreSQL's plan answers. However the process ends, the segment's detach
 // callback marks its streams dead.
 #include <memory>
 #include <new>
@@ -18,6 +19,7 @@
 #include "pg/launch/run_region.h"
 #include "pg/port/latch_waker.h"
 #include "pg/port/pg_interrupts.h"
+#include "pg/port/value_error.h"
 #include "pg/source/heap_source.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -89,14 +91,21 @@ void serve(Seat& seat) {
   options.operator_memory_bytes = seat.region.operator_memory_bytes();
   options.counters = seat.region.counters(seat.index);
   options.key_sets = seat.region.key_sets();
+  options.empty_sides_abandon = seat.region.errors_abandon();
   engine::SeatRuntime runtime(plan, seat.mesh, sources, interrupts, options);
   try {
     runtime.serve();
   } catch (const base::Error& error) {
-    seat.mesh.fail(error.kind(), error.message());
-    if (!leaves_silently(error)) {
+    const bool gives_up = is_of_the_value(error) && seat.region.give_up();
+    seat.mesh.fail(gives_up ? ErrorKind::kAbandon : error.kind(), error.message());
+    if (!gives_up && !leaves_silently(error)) {
       throw;
     }
+  } catch (const PgValueError& error) {
+    if (!seat.region.give_up()) {
+      throw;
+    }
+    seat.mesh.fail(ErrorKind::kAbandon, error.message());
   }
   runtime.close();
 }
@@ -120,8 +129,7 @@ void run(dsm_segment* segment, shm_toc* toc) {
     SeatUsage& usage = seat.region.usage(seat.index);
     InstrEndParallelQuery(&usage.buffers, &usage.wal);
   } catch (const PgError& error) {
-    const char* message = error.data()->message;
-    seat.mesh.fail(ErrorKind::kQuery, message == nullptr ? "" : message);
+    seat.mesh.fail(ErrorKind::kQuery, error.message());
     throw;
   } catch (const base::Error& error) {
     seat.mesh.fail(error.kind(), error.message());
