@@ -49,6 +49,30 @@ TEST(RunRegion, AttachSeesWhatFormatLaidOut) {
   EXPECT_TRUE(memory.end_is_intact());
 }
 
+TEST(RunRegion, WhoeverIsFirstSaysWhoseTheErrorsAre) {
+  RunSizes sizes = some_sizes();
+  sizes.errors_abandon = true;
+  Memory memory(RunRegion::bytes_for(sizes));
+  const RunRegion leader = RunRegion::format(memory.start(), sizes);
+  const RunRegion worker = RunRegion::attach(memory.start());
+  EXPECT_TRUE(worker.errors_abandon());
+  EXPECT_TRUE(worker.give_up());
+  EXPECT_TRUE(leader.give_up());  // both met an error
+  EXPECT_FALSE(leader.let_rows_out());
+  leader.reopen();
+  EXPECT_TRUE(leader.let_rows_out());
+  EXPECT_TRUE(leader.let_rows_out());
+  EXPECT_FALSE(worker.give_up());
+}
+
+TEST(RunRegion, ErrorsAreTheQuerysWhereTheyDoNotAbandon) {
+  const RunSizes sizes = some_sizes();
+  Memory memory(RunRegion::bytes_for(sizes));
+  const RunRegion region = RunRegion::format(memory.start(), sizes);
+  EXPECT_FALSE(region.give_up());
+  EXPECT_TRUE(region.let_rows_out());
+}
+
 TEST(RunRegion, PartsNeitherOverlapNorLeaveTheMemory) {
   const RunSizes sizes = some_sizes();
   Memory memory(RunRegion::bytes_for(sizes));

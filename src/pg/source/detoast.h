@@ -24,8 +24,8 @@ class Detoaster {
   Detoaster& operator=(const Detoaster&) = delete;
   ~Detoaster();
 
-  /// How far the rows before `rows` may go so that their values and those already here stay within a
-  /// share of the budget: the first row after that, at least one past the first of `values`, or
+  /// How far the rows before `rows` may go so that their values and those already here stay within
+  /// a share of the budget: the first row after that, at least one past the first of `values`, or
   /// `rows` when all may.
   /// Errors: PgError, kCorrupt.
   [[nodiscard]] std::uint32_t rows_within(std::span<const ToastedValue> values, std::uint32_t rows);
