@@ -52,7 +52,7 @@ void HashBuildSink::note_memory() noexcept {
       std::max<std::uint64_t>(counters_.memory_bytes_peak, budget_.peak_bytes());
 }
 
-const JoinTable& HashBuildSink::table() const noexcept { return *table_; }
+JoinTable& HashBuildSink::table() noexcept { return *table_; }
 
 bool HashBuildSink::joins_nothing() const noexcept { return needs_rows_ && table_->rows() == 0; }
 
@@ -98,7 +98,7 @@ std::vector<plan::DataType> concatenate(std::vector<plan::DataType> left,
 
 struct HashProbeOperator::Impl {
   Impl(const plan::HashJoinSpec& spec_in, const std::vector<plan::DataType>& probe_types,
-       const std::vector<plan::DataType>& build_types, const JoinTable& table_in,
+       const std::vector<plan::DataType>& build_types, JoinTable& table_in,
        base::MemoryBudget& budget_in, NodeCounters& counters_in);
 
   void look_up(const Batch& in);
@@ -112,6 +112,10 @@ struct HashProbeOperator::Impl {
   void hand_on_tested(const Batch& in, Batch& out);
   void hand_on_unmatched(const Batch& in, Batch& out);
   void mark_next(const Batch& in);
+  [[nodiscard]] std::uint32_t pair_unmatched() noexcept;
+  [[nodiscard]] std::uint32_t unmatched_from(std::uint32_t number) noexcept {
+    return number == 0 || !is_matched(number) ? number : table.skip(number, build_matched);
+  }
   [[nodiscard]] bool is_matched(std::uint32_t number) const noexcept {
     return (build_matched[number / 64] >> (number % 64) & 1) != 0;
   }
@@ -130,7 +134,7 @@ struct HashProbeOperator::Impl {
   void note_memory() noexcept;
 
   const plan::HashJoinSpec spec;
-  const JoinTable& table;
+  JoinTable& table;
   base::MemoryBudget& budget;
   NodeCounters& counters;
   const std::size_t probe_columns;
@@ -154,9 +158,8 @@ struct HashProbeOperator::Impl {
 
 HashProbeOperator::Impl::Impl(const plan::HashJoinSpec& spec_in,
                               const std::vector<plan::DataType>& probe_types,
-                              const std::vector<plan::DataType>& build_types,
-                              const JoinTable& table_in, base::MemoryBudget& budget_in,
-                              NodeCounters& counters_in)
+                              const std::vector<plan::DataType>& build_types, JoinTable& table_in,
+                              base::MemoryBudget& budget_in, NodeCounters& counters_in)
     : spec(spec_in),
       table(table_in),
       budget(budget_in),
@@ -217,6 +220,11 @@ void HashProbeOperator::Impl::look_up(const Batch& in) {
   if (reads_build && !table.needs_hashes()) {
     for (std::uint32_t i = 0; i < matches; ++i) {
       table.store().prefetch(scratch.heads[i]);  // the other index has had to look at the rows
+    }
+  }
+  if (plan::only_tests_build(spec.type) && table.has_duplicates()) {
+    for (std::uint32_t i = 0; i < matches; ++i) {
+      table.store().prefetch(table.next(scratch.heads[i]));  // chains are walked one by one
     }
   }
   cursor = 0;
@@ -360,9 +368,30 @@ void HashProbeOperator::Impl::mark_next(const Batch& in) {
     return;
   }
   for (int round = 0; round < kEmptyRoundsMax && matches != 0; ++round) {
-    const std::uint32_t pairs = pair_up();
+    const std::uint32_t pairs = pair_unmatched();
     note_matches(false, filter(in, false, pairs, {all_rows(), pairs}));
   }
+}
+
+// As pair_up(), but only with build rows that have no match yet. One input row's chain comes before
+// the next one's: what passes with the first of many rows of a key need not be tried with the
+// others, however long the chain is.
+std::uint32_t HashProbeOperator::Impl::pair_unmatched() noexcept {
+  std::uint32_t pairs = 0;
+  for (; cursor < matches; ++cursor) {
+    std::uint32_t number = unmatched_from(scratch.heads[cursor]);
+    for (; number != 0 && pairs < kBatchRowsMax; ++pairs) {
+      scratch.source_at[pairs] = scratch.rows[cursor];
+      scratch.number_at[pairs] = number;
+      number = unmatched_from(table.next(number));
+    }
+    scratch.heads[cursor] = number;
+    if (number != 0) {
+      return pairs;
+    }
+  }
+  matches = 0;
+  return pairs;
 }
 
 // The next build rows that come out after the input: those without a match, with NULLs for the
@@ -490,7 +519,7 @@ void HashProbeOperator::Impl::account(const Batch& out) noexcept {
 HashProbeOperator::HashProbeOperator(const plan::HashJoinSpec& spec,
                                      const std::vector<plan::DataType>& probe_types,
                                      const std::vector<plan::DataType>& build_types,
-                                     const JoinTable& table, base::MemoryBudget& budget,
+                                     JoinTable& table, base::MemoryBudget& budget,
                                      NodeCounters& counters)
     : impl_(std::make_unique<Impl>(spec, probe_types, build_types, table, budget, counters)) {}
 

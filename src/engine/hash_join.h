@@ -16,7 +16,7 @@ namespace sluice::engine {
 class JoinTable;      // join_table.h
 class RuntimeFilter;  // runtime_filter.h
 
-/// Consumes the build side. After finish() the table is immutable.
+/// Consumes the build side. After finish() the table's rows and keys are immutable.
 /// Errors: kAbandon when `budget` is gone.
 class HashBuildSink final : public Sink {
  public:
@@ -25,7 +25,7 @@ class HashBuildSink final : public Sink {
   ~HashBuildSink() override;
   [[nodiscard]] SinkState consume(const vector::Batch& batch) override;
   [[nodiscard]] SinkState finish() override;
-  [[nodiscard]] const JoinTable& table() const noexcept;
+  [[nodiscard]] JoinTable& table() noexcept;
   /// No row can come out of the join: the probe side need not run.
   [[nodiscard]] bool joins_nothing() const noexcept;
   /// The values of a key of the finished table, made when first asked for; null where it cannot be.
@@ -44,11 +44,12 @@ class HashBuildSink final : public Sink {
 /// Probes a finished table; hands out spec.outputs of the matches and of what the join's type adds
 /// or makes of them, up to kBatchRowsMax a batch, without dropping any when one probe row has more
 /// matches than that.
-/// Pre: the table is finished when the operator is made.
+/// Pre: the table is finished when the operator is made, and probed by no other: where only the
+///      build side's rows are tested, those with a match leave their chains.
 class HashProbeOperator final : public Operator {
  public:
   HashProbeOperator(const plan::HashJoinSpec& spec, const std::vector<plan::DataType>& probe_types,
-                    const std::vector<plan::DataType>& build_types, const JoinTable& table,
+                    const std::vector<plan::DataType>& build_types, JoinTable& table,
                     base::MemoryBudget& budget, NodeCounters& counters);
   ~HashProbeOperator() override;
   [[nodiscard]] OperatorState process(const vector::Batch& in, vector::Batch& out) override;

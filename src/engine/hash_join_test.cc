@@ -342,6 +342,38 @@ TEST(HashJoin, ResidualConditionsSeeBothSides) {
   }
 }
 
+// The first probe row is a match for every build row, and no other is: whoever tries those has to
+// give back the pairs.
+TEST(HashJoin, BuildRowsWithAMatchAreNotTriedAgain) {
+  for (const bool keyed : {true, false}) {
+    for (const JoinType type : {JoinType::kRightSemi, JoinType::kRightAnti}) {
+      RandomRows random(31);
+      JoinCase join;
+      join.spec.type = type;
+      join.probe_types = {DataType::of(TypeKind::kInt64), DataType::of(TypeKind::kInt32)};
+      join.build_types = join.probe_types;
+      for (std::int64_t i = 0; i < 3000; ++i) {
+        join.build.push_back({of(7), of(i)});
+        join.probe.push_back({of(7), of(i == 0 ? -1 : 5000)});
+      }
+      join.build.push_back({of(7), of(-2)});  // without a match
+      if (keyed) {
+        join.spec.probe_keys = {0};
+        join.spec.build_keys = {0};
+      }
+      join.spec.residual = {
+          Expr::make_call(plan::Op::kLess, DataType::of(TypeKind::kBool),
+                          {Expr::make_column(1, DataType::of(TypeKind::kInt32)),
+                           Expr::make_column(3, DataType::of(TypeKind::kInt32))})};
+      join.output_all();
+      const JoinRun run = run_join(join, random);
+      EXPECT_EQ(run.rows.size(), type == JoinType::kRightSemi ? 3000U : 1U);
+      // The row without a match is tried by all, the others within a batch of pairs at most.
+      EXPECT_LE(run.counters.rows_removed, join.probe.size() + 2 * vector::kBatchRowsMax);
+    }
+  }
+}
+
 TEST(HashJoin, ResidualThatNothingPassesEndsWithAllRowsSeen) {
   RandomRows random(7);
   JoinCase join;

@@ -149,6 +149,20 @@ void JoinTable::enter_all() {
   }
 }
 
+std::uint32_t JoinTable::skip(std::uint32_t number, std::span<const std::uint64_t> bits) noexcept {
+  const std::uint32_t first = next(number);
+  std::uint32_t end = first;
+  while (end != 0 && (bits[end / 64] >> (end % 64) & 1) != 0) {
+    end = next(end);
+  }
+  for (std::uint32_t at = number; end != first && at != end;) {
+    const std::uint32_t after = next(at);
+    store_.set_header(at, end);
+    at = after;
+  }
+  return end;
+}
+
 void JoinTable::find(const KeyBatch& keys, std::uint32_t* numbers,
                      FindScratch& scratch) const noexcept {
   if (key_columns_.empty()) {

@@ -18,7 +18,7 @@ namespace sluice::engine {
 ///   append()  rows are copied; a row's header holds its hash. Rows with a NULL key are left out,
 ///             or kept but never found where the join hands out build rows without a match.
 ///   finish()  the index is made; a row's header now holds the next row of its key, 0 at the end.
-///   find()    read only.
+///   find()    read only, but that skip() shortens chains.
 /// Without keys all rows form one chain. Row 0 is a row of NULLs where the join extends probe rows.
 /// Errors: kAbandon when `budget` is gone.
 class JoinTable {
@@ -46,6 +46,12 @@ class JoinTable {
   [[nodiscard]] std::uint32_t next(std::uint32_t number) const noexcept {
     return store_.header(number);
   }
+  /// The first row behind `number` in its chain whose bit is not set, 0 where there is none. It
+  /// becomes the next one of all rows before it, so that whoever leaves rows with a bit out passes
+  /// each once; a chain's first row stays, for the index has it.
+  /// Shape: a bit for each row; that of `number` is set.
+  [[nodiscard]] std::uint32_t skip(std::uint32_t number,
+                                   std::span<const std::uint64_t> bits) noexcept;
 
  private:
   struct AppendScratch {

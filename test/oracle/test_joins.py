@@ -77,6 +77,19 @@ def test_exists_with_a_residual_condition(tables, negation):
 
 
 @pytest.mark.parametrize("negation", ("", "not "), ids=("semi", "anti"))
+@pytest.mark.parametrize("keys, condition", (("m.k = f.k and ", "m.x <> f.x"), ("m.k = f.k and ", "m.x < f.x"),
+                                             ("m.k = f.k and ", "m.y > f.y"), ("m.k = f.k and ", "m.x = f.x and m.x > 3000")))
+def test_rows_with_a_match_need_no_second_one(tables, negation, keys, condition):
+    """The few are built, and each pair of their long chains would be tried: what has a match leaves them."""
+    tables.execute("drop table if exists few, many; create table few (k int, x int, y int); create table many (like few);"
+                   "insert into few select i % 3, i, i + 90000 from generate_series(1, 2700) i; insert into few values (null, 1, 1), (7, 7, 7);"
+                   "insert into many select i % 4, i, i * 50 % 91000 from generate_series(1, 12000) i; insert into many values (null, 1, 1), (7, 7, 7);"
+                   "analyze few; analyze many")
+    joined(tables, f"select f.k, f.x from few f where {negation}exists (select 1 from many m where {keys}{condition})",
+           "Hash Right Anti Join" if negation else "Hash Right Semi Join", workers=(0, 2))
+
+
+@pytest.mark.parametrize("negation", ("", "not "), ids=("semi", "anti"))
 def test_exists_over_an_empty_table(tables, negation):
     joined(tables, f"select p.id from people p where {negation}exists "
                    "(select 1 from nobody n where n.id = p.id)")
