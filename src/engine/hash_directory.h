@@ -31,6 +31,7 @@ class HashDirectory {
   /// Forgets all entries and keeps their room.
   void clear() noexcept;
   /// Makes sure that one more entry fits; entries may move.
+  /// Errors: also whatever ends the query; nothing has changed then.
   void make_room();
 
   [[nodiscard]] std::size_t slot_count() const noexcept { return slot_count_; }
@@ -64,7 +65,8 @@ class HashDirectory {
   }
 
  private:
-  [[nodiscard]] bool try_allocate(std::size_t slots, std::uint64_t*& result);
+  [[nodiscard]] bool try_open(std::size_t slots);
+  void take_slots(HashDirectory& other) noexcept;
   void free_slots() noexcept;
 
   base::MemoryBudget* budget_;

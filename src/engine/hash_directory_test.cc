@@ -5,6 +5,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/interrupt_poll.h"
 
 namespace sluice::engine {
 namespace {
@@ -55,6 +56,33 @@ TEST(HashDirectory, EqualHashesLieBehindEachOther) {
     EXPECT_EQ(directory.number(slot), number);
     slot = directory.after(slot);
   }
+}
+
+TEST(HashDirectory, GrowingCanBeInterruptedAndChangesNothingThen) {
+  base::MemoryBudget budget(std::size_t{64} << 20);
+  {
+    HashDirectory directory(budget);
+    directory.open_for(100'000);
+    const std::size_t slots = directory.slot_count();
+    const std::size_t held = budget.used_bytes();
+    std::mt19937 random(5);
+    for (std::uint32_t number = 1; 2 * (directory.entries() + 1) <= slots; ++number) {
+      const std::uint32_t hash = random();
+      std::size_t slot = directory.seek(directory.home(hash), hash);
+      while (directory.number(slot) != 0) {
+        slot = directory.seek(directory.after(slot), hash);
+      }
+      directory.put(slot, hash, number);
+    }
+    base::set_interrupt_poll([] { base::throw_abandon("interrupted"); });
+    EXPECT_THROW(directory.make_room(), base::Error);
+    base::set_interrupt_poll(nullptr);
+    EXPECT_EQ(directory.slot_count(), slots);
+    EXPECT_EQ(budget.used_bytes(), held);
+    directory.make_room();
+    EXPECT_GT(directory.slot_count(), slots);
+  }
+  EXPECT_EQ(budget.used_bytes(), 0U);
 }
 
 TEST(HashDirectory, GrowsDenserBeforeItAbandons) {
