@@ -96,6 +96,13 @@ class FoldState final : public AggregateState {
         fold_.failed |= !nan && (state >= kDigitsMax || state <= -kDigitsMax);
       }
       fold_.check();
+    } else if constexpr (std::is_same_v<In, double> && !std::is_same_v<Fold, SumFloat>) {
+      for (std::size_t group = 0; fold_.met_both_zeros && group < states_.size(); ++group) {
+        if (states_[group] == 0) {
+          base::throw_abandon(
+              "an extreme is a zero of either sign");  // the rows' order tells which
+        }
+      }
     }
   }
 

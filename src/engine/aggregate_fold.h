@@ -1,6 +1,7 @@
 // How one value changes one state: the arithmetic of sum, count, min and max.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -121,7 +122,8 @@ struct Extreme : FoldBase {
   }
 };
 
-/// min and max of float8: NaN is the greatest; of equal values (-0 and 0) the later one stays.
+/// min and max of float8: NaN is the greatest; of equal values the later one stays, which shows
+/// where they are zeros of two signs.
 /// Source: PostgreSQL, float8larger and float8smaller.
 template <bool kMax>
 struct FloatExtreme : FoldBase {
@@ -129,11 +131,16 @@ struct FloatExtreme : FoldBase {
   using State = double;
   static constexpr State kInitial =
       kMax ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
+  bool met_both_zeros = false;  // in one group, with nothing beyond them until then
   static bool less(double a, double b) noexcept {
     return !std::isnan(a) && (std::isnan(b) || a < b);
   }
   template <bool kNan>
   State step(State state, In value) noexcept {
+    constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
+    const auto one = std::bit_cast<std::uint64_t>(state);
+    const auto other = std::bit_cast<std::uint64_t>(value);
+    met_both_zeros |= (one ^ other) == kSign && (one | other) == kSign;
     return (kMax ? less(value, state) : less(state, value)) ? state : value;
   }
 };

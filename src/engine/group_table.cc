@@ -1,5 +1,6 @@
 #include "engine/group_table.h"
 
+#include "base/error.h"
 #include "engine/physical.h"
 #include "vector/hash.h"
 
@@ -51,7 +52,8 @@ GroupTable::GroupTable(const std::vector<std::uint32_t>& key_columns,
       arena_(budget),
       scratch_(arena_.allocate_array<Scratch>(1).data()),
       cache_(key_types_, arena_),
-      key_views_(key_columns.size()) {}
+      key_views_(key_columns.size()),
+      zeros_(key_columns.size(), std::uint8_t{0}) {}
 
 void GroupTable::clear() noexcept {
   store_.clear();
@@ -86,6 +88,7 @@ void GroupTable::look_up(const Batch& batch) {
   for (std::size_t k = 0; k < key_columns_.size(); ++k) {
     key_views_[k] = batch.column(key_columns_[k]);
   }
+  note_zeros(batch);  // a row whose key is in the cache has the bits of one that was here
   vector::hash_keys(batch, key_columns_, equalities_, scratch_->hashes);
   const std::uint32_t runs = find_runs(batch);
   index_.find({key_views_, scratch_->run_rows, scratch_->hashes, runs}, scratch_->run_numbers,
@@ -98,6 +101,28 @@ void GroupTable::look_up(const Batch& batch) {
   }
   for (std::uint32_t i = 0; i < batch.count(); ++i) {
     scratch_->numbers[i] = scratch_->run_numbers[scratch_->runs[i]];
+  }
+}
+
+void GroupTable::note_zeros(const Batch& batch) {
+  constexpr std::uint64_t kNegative = std::uint64_t{1} << 63;
+  for (std::size_t k = 0; k < key_types_.size(); ++k) {
+    if (key_types_[k] != vector::PhysicalType::kFloat64) {
+      continue;
+    }
+    const vector::ColumnView& key = key_views_[k];
+    const auto* words = key.as<std::uint64_t>();
+    const RowIndex* rows = counted_rows(batch);
+    std::uint8_t zeros = zeros_[k];
+    for (std::uint32_t i = 0; i < batch.count(); ++i) {
+      const std::uint64_t word = words[rows[i]];
+      const bool is_zero = (word & ~kNegative) == 0 && !key.is_null(rows[i]);
+      zeros |= static_cast<std::uint8_t>((is_zero ? 1U : 0U) << (word >> 63));
+    }
+    zeros_[k] = zeros;
+    if (zeros == 3) {
+      base::throw_abandon("a group's key is a zero of either sign");
+    }
   }
 }
 

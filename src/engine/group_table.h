@@ -15,7 +15,8 @@ namespace sluice::engine {
 
 /// Groups 0, 1, ... in the order of their first rows. NULL keys are equal to each other; a group
 /// keeps the key of its first row.
-/// Errors: kAbandon when `budget` is gone.
+/// Errors: kAbandon when `budget` is gone, or a float8 key has zeros of both signs: they are equal,
+///         and which one PostgreSQL shows depends on the order of its rows.
 class GroupTable {
  public:
   GroupTable(const std::vector<std::uint32_t>& key_columns,
@@ -43,6 +44,7 @@ class GroupTable {
   // Finds out which counted rows repeat the key of the one before; returns how many runs there are.
   [[nodiscard]] std::uint32_t find_runs(const vector::Batch& batch) noexcept;
   [[nodiscard]] bool keys_equal(vector::RowIndex left, vector::RowIndex right) const noexcept;
+  void note_zeros(const vector::Batch& batch);
   // Writes scratch_->numbers.
   void look_up(const vector::Batch& batch);
   [[nodiscard]] std::uint32_t enter(const vector::Batch& batch, vector::RowIndex row,
@@ -57,6 +59,7 @@ class GroupTable {
   Scratch* scratch_;
   PackedKeyCache cache_;
   std::vector<vector::ColumnView> key_views_;
+  std::vector<std::uint8_t> zeros_;  // by key: the signs of those that were met, a bit each
 };
 
 }  // namespace sluice::engine

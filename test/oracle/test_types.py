@@ -294,3 +294,30 @@ def test_uuids_order_by_their_bytes(session):
     for op in ("<", ">="):
         session.assert_same(f"select count(*), sum(i) from ids where u {op} '80000000-0000-0000-0000-000000000000'")
     session.assert_same("select a.i, a.u from ids a join ids b on a.u = b.u order by a.u desc, a.i limit 30")
+
+
+@pytest.mark.parametrize("query", (
+    "select min(x) from zeros", "select max(x) from zeros where x < 1", "select max(z.x) from few join zeros z using (k) where x <= 0",
+    "select x, count(*) from zeros group by x", "select distinct x from zeros",
+    "select z.x, count(*) from few join zeros z using (k) where z.x > -1 group by 1",
+    "select k % 2, x, count(*) from zeros group by 1, 2", "select k % 2, min(x), max(-x) from zeros group by 1"))
+def test_zeros_of_two_signs(session, query):
+    """They are equal, so that the order of the rows tells which one is shown."""
+    session.execute("drop table if exists zeros, few; create table zeros (k int, x float8); create table few (k int);"
+                    "insert into zeros values (1, '-0'), (1, 0), (1, 0);"
+                    "insert into zeros select g, g from generate_series(2, 3000) g;"
+                    "insert into few select g from generate_series(1, 5000) g;"
+                    "analyze zeros, few; set max_parallel_workers_per_gather = 0")
+    session.assert_same(query, workers=(0, 2))
+    session.execute("reset max_parallel_workers_per_gather")
+
+
+@pytest.mark.parametrize("query", ("select min(x), max(y) from zeros", "select x, count(*) from zeros group by x"))
+def test_negative_zeros_alone(session, query):
+    session.execute("drop table if exists zeros; create table zeros (x float8, y float8);"
+                    "insert into zeros select case when g % 3 = 0 then '-0' else g % 7 + 1 end, case when g % 9 = 0 then '-0' else -1 end "
+                    "from generate_series(1, 3000) g; analyze zeros; set max_parallel_workers_per_gather = 0")
+    session.assert_same(query, workers=(0, 2))
+    plan = "\n".join(session.plan(query, 2, "analyze, verbose, timing off, summary off, costs off"))
+    assert "gave up" not in plan and "bandon" not in plan, plan
+    session.execute("reset max_parallel_workers_per_gather")
