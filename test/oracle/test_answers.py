@@ -253,6 +253,26 @@ def test_float_sums_are_postgresqls_to_the_last_bit(session):
     session.execute("reset max_parallel_workers_per_gather")
 
 
+def test_float_sums_in_the_order_of_postgresqls_own_plan(session):
+    """An index scan and sorted groups add in another order than the heap's."""
+    session.execute("""
+        drop table if exists unordered_floats;
+        create table unordered_floats (k int, g int, f float8);
+        insert into unordered_floats select i * 7919 % 30011, i % 500, sin(i) * power(10, i % 30) from generate_series(1, 30000) i;
+        create index on unordered_floats (k); analyze unordered_floats;
+        set max_parallel_workers_per_gather = 0; set enable_bitmapscan = off;
+    """)
+    try:
+        session.assert_same("select sum(f), avg(f) from unordered_floats", workers=(0, 2))
+        session.assert_same("select g, sum(f) from unordered_floats where g < 70 group by g", workers=(0, 2))
+        session.assert_same("select sum(f), avg(f) from unordered_floats where k between 100 and 200", workers=(0, 2), taken=False)
+        session.execute("set enable_hashagg = off")
+        session.assert_same("select g, sum(f) from unordered_floats group by g", workers=(0, 2), taken=False)
+        session.assert_same("select g, sum(k) from unordered_floats group by g", workers=(0, 2))
+    finally:
+        session.execute("reset max_parallel_workers_per_gather; reset enable_bitmapscan; reset enable_hashagg")
+
+
 def test_float_average_overflows_where_postgresql_s_does(session):
     session.execute("""
         drop table if exists large_floats;

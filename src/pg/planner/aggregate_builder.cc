@@ -237,7 +237,7 @@ void AggregateBuilder::add_sum(Aggref* aggref, ScopeColumn& column, Recipe recip
   check_computable(aggref, type);
   if (type.kind == TypeKind::kFloat64) {
     if (!rows_in_order_) {
-      decline(Reason::kAggregate, "sum of float8 above a join depends on the order of rows");
+      decline(Reason::kAggregate, "sum of float8 depends on the order of rows, which is no scan's");
     }
     lowering_.order_matters = true;
   }

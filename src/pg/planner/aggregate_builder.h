@@ -27,7 +27,7 @@ enum class Recipe : std::uint8_t { kCountStar, kCount, kSum, kAverage, kMin, kMa
 /// Errors: Declined; PgError.
 class AggregateBuilder {
  public:
-  /// `rows_in_order`: they come as PostgreSQL's scan reads them. `foreign_distinct`: aggregates
+  /// `rows_in_order`: they come as PostgreSQL's own plan has them. `foreign_distinct`: aggregates
   /// with DISTINCT are left to PostgreSQL's functions. `comes_to_all`: PostgreSQL, too, computes
   /// every group, come what may.
   AggregateBuilder(Lowering& lowering, const ChildColumns& child, const Scope& scope,

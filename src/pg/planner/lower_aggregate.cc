@@ -164,8 +164,11 @@ Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<N
                   [&](Node* key) { return may_share_keys(lowering, scope.find(key)->terminal); })) {
     decline(Reason::kAggregate, "column of rows that may share their primary key");
   }
-  const bool rows_in_order =
-      scanned_table(child.node).has_value() && !has_ordered_input(agg) && !sorts_its_groups(agg);
+  // As PostgreSQL's own plan has them, too, which may sort what is hashed here.
+  const auto table = scanned_table(child.node);
+  const bool rows_in_order = table.has_value() && !has_ordered_input(agg) &&
+                             !sorts_its_groups(agg) &&
+                             comes_in_scan_order(lowering.statement.first, *table);
   const auto build = [&](bool foreign_distinct) {
     AggregateBuilder builder(lowering, child, scope, rows_in_order, foreign_distinct, comes_to_all);
     for (Node* key : keys) {

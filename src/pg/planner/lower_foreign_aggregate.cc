@@ -151,15 +151,12 @@ bool AggregateBuilder::tells_rows_apart(const Aggref* aggref) const {
 
 /// Errors: Declined where the rows do not come in the order that is wanted.
 plan::RowOrder AggregateBuilder::wanted_order(const Aggref* aggref, Forms forms) const {
-  // As PostgreSQL's own plan, too, which may sort what is hashed here.
-  const bool scanned =
-      rows_in_order_ && comes_in_scan_order(lowering_.statement.first, *scanned_table(child_.node));
   if (aggref->aggkind == AGGKIND_ORDERED_SET && forms == Forms::kMany) {
     decline(Reason::kAggregate,
             describe_expr(as_node(aggref)) + " over values that are equal and look different");
   }
-  const plan::RowOrder order = order_wanted(*aggref, forms, scanned);
-  if (order == plan::RowOrder::kScan && !scanned) {
+  const plan::RowOrder order = order_wanted(*aggref, forms, rows_in_order_);
+  if (order == plan::RowOrder::kScan && !rows_in_order_) {
     decline(Reason::kAggregate,
             describe_expr(as_node(aggref)) + " depends on the order of rows, which is no scan's");
   }
