@@ -190,6 +190,19 @@ def test_toasted_and_huge_values(session):
                         "and packed like '%press%' and outside <> plain and id < 290")
 
 
+@pytest.mark.parametrize("condition, wanted", (
+    ("i + 2147483647 = any('{}'::int[])", "22003"), ("10 / (i - 1) <> all('{}'::int[])", "22012"), ("upper(t)::int = any('{}'::int[])", "22P02"),
+    ("substr(t, 2, i - 9) like any('{}'::text[])", "22011"), ("abs(i) = any('{}'::int[])", "rows"), ("n / 3 <> all('{}'::numeric[])", "rows"),
+    ("i = any('{}'::int[])", "rows"), ("t not like all('{}'::text[])", "rows"), ("i > 5 and i + 2147483642 = any('{}'::int[])", "22003"),
+    ("i < 5 and 2147483642 + i = any('{}'::int[])", "rows")))
+def test_lists_without_elements_evaluate_what_is_looked_for(session, condition, wanted):
+    session.execute("""
+        drop table if exists looked_for; create table looked_for as select i, 't' || i as t, i / 4.0 as n from generate_series(1, 2000) i;
+        analyze looked_for""")
+    kind, code, *_ = session.assert_same(f"select count(*) from looked_for where {condition}", workers=(0, 2))
+    assert wanted in (kind, code)
+
+
 def test_nan_in_a_declared_numeric(session):
     session.execute("""
         drop table if exists nans;

@@ -8,6 +8,7 @@
 #include "pg/planner/decline.h"
 #include "pg/planner/lower_expr.h"
 #include "pg/port/types.h"
+#include "plan/filter_order.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <catalog/pg_type.h>
@@ -441,6 +442,10 @@ Value ExprLowering::lower_array_test(const ScalarArrayOpExpr& test) {
   Value left = lower(static_cast<Node*>(linitial(test.args)));
   const Elements elements = elements_of(reinterpret_cast<Const*>(array)->constvalue);
   if (elements.count == 0) {
+    // PostgreSQL evaluates the left side all the same.
+    if (plan::may_raise(left.expr) || users_calls_ != users_before) {
+      decline(Reason::kExpression, describe_expr(expr));
+    }
     return {plan::Expr::make_integer(test.useOr ? 0 : 1, kBoolType), true, std::nullopt};
   }
   const bool membership = test.useOr ? entry->op == Op::kEqual : entry->op == Op::kNotEqual;
