@@ -203,6 +203,14 @@ def test_lists_without_elements_evaluate_what_is_looked_for(session, condition, 
     assert wanted in (kind, code)
 
 
+def test_lists_of_nulls(session):
+    """Of a numeric without a scale, too, which the engine does not compare."""
+    session.execute("""
+        drop table if exists loose; create table loose as select i, i / 4.0 as n from generate_series(1, 2000) i; analyze loose""")
+    for condition in ("n in (null, null)", "n not in (null, null)", "n = any(array[null, null]::numeric[])", "i in (null, null)"):
+        session.assert_same(f"select count(*), sum(i) from loose where ({condition}) is null", workers=(0, 2))
+
+
 def test_nan_in_a_declared_numeric(session):
     session.execute("""
         drop table if exists nans;

@@ -449,7 +449,7 @@ Value ExprLowering::lower_array_test(const ScalarArrayOpExpr& test) {
     return {plan::Expr::make_integer(test.useOr ? 0 : 1, kBoolType), true, std::nullopt};
   }
   const bool membership = test.useOr ? entry->op == Op::kEqual : entry->op == Op::kNotEqual;
-  if (!membership && elements.count > kExpandedTestsMax) {
+  if (membership ? !left.expr.type.has_equality() : elements.count > kExpandedTestsMax) {
     decline(Reason::kExpression, describe_expr(expr));
   }
   std::vector<plan::Expr> args;
