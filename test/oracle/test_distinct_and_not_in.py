@@ -1,5 +1,8 @@
 """Aggregates with DISTINCT, and NOT IN (subquery) with its three-valued answers."""
 
+import pathlib
+import re
+
 import pytest
 
 from conftest import WORKER_COUNTS
@@ -110,6 +113,20 @@ def test_not_in_is_one_custom_scan(tables):
     for values in VALUES[:4]:
         plan = "\n".join(tables.plan(f"select count(*) from sales where item not in ({values})", 2))
         assert "SubPlan" not in plan and "Anti Join" in plan, plan
+
+
+@pytest.mark.parametrize("levels, nested_run", ((1, True), (2, True), (5, True), (17, False)))
+def test_nested_not_in(tables, levels, nested_run):
+    """Where NULLs are possible each subquery is read twice: written out, the innermost of many 2^n times."""
+    query = "select item from listed where item > 60"
+    for level in range(levels):
+        query = f"select item from {('sales', 'listed')[level % 2]} where item > {level} and item not in ({query})"
+    lines = tables.plan(f"select count(*), sum(item) from ({query}) q")
+    assert ("SubPlan" not in "\n".join(lines)) == nested_run
+    tables.assert_same(f"select count(*), sum(item) from ({query}) q", workers=(0, 2))
+    status = pathlib.Path(f"/proc/{tables.connection.info.backend_pid}/status").read_text()
+    peak_kb = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+    assert peak_kb < 500_000  # the shared buffers included
 
 
 def test_errors_of_a_subquery_that_no_row_needs_are_not_raised(tables):

@@ -11,6 +11,7 @@
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/lower_plan.h"
 #include "plan/filter_order.h"
+#include "plan/limits.h"
 
 namespace sluice::pg {
 
@@ -80,6 +81,12 @@ bool limits_rows(const plan::PlanNode& node) {
   return node.as<plan::TopKSpec>() != nullptr || std::ranges::any_of(node.inputs, limits_rows);
 }
 
+std::size_t count_nodes(const plan::PlanNode& node) {
+  return std::accumulate(
+      node.inputs.begin(), node.inputs.end(), std::size_t{1},
+      [](std::size_t count, const plan::PlanNode& input) { return count + count_nodes(input); });
+}
+
 std::vector<std::uint32_t> first_columns(std::size_t count) {
   std::vector<std::uint32_t> columns(count);
   std::iota(columns.begin(), columns.end(), 0U);
@@ -100,6 +107,22 @@ plan::Expr call_of(Op op, std::vector<plan::Expr> args) {
 
 /// The key that every row has, for the join with one row.
 plan::Expr one() { return plan::Expr::make_integer(1, DataType::of(TypeKind::kInt32)); }
+
+/// The facts are read off a second copy of the subquery, which a subquery in the subquery doubles
+/// again.
+/// Errors: Declined where the copies would not agree, or would be too large.
+void check_copied(const Values& values, bool reads_plan_inputs) {
+  if (reads_plan_inputs) {
+    // Two copies of one node would set the same parameters.
+    decline(Reason::kJoin, "NOT IN of a subquery with NULLs that PostgreSQL executes");
+  }
+  if (limits_rows(values.node)) {
+    decline(Reason::kJoin, "NOT IN of a subquery with NULLs and a limit");
+  }
+  if (count_nodes(values.node) > plan::kPlanNodesMax / 2) {
+    decline(Reason::kJoin, "NOT IN of a subquery with NULLs that is too large");
+  }
+}
 
 /// One row: one(), whether there are no rows, whether no value is NULL.
 plan::PlanNode facts_of(Values values) {
@@ -170,10 +193,16 @@ void add_not_in(Lowering& lowering, Fragment& fragment, const SubPlan& subplan) 
   if (plan::may_raise(value.expr)) {
     decline(Reason::kJoin, "NOT IN of an expression that may raise an error");
   }
-  const std::size_t inputs_before = lowering.plan_inputs.size();
+  const LoweringMark before = mark_of(lowering);
   Values values = lower_values(lowering, subplan);
-  const bool may_be_unknown = !value.not_null || !values.column.not_null;
-  const bool copies_agree = !limits_rows(values.node);
+  std::optional<plan::PlanNode> facts;
+  if (!value.not_null || !values.column.not_null) {
+    check_copied(values, lowering.plan_inputs.size() > before.plan_inputs.size());
+    facts = facts_of(values);
+    lowering.toast_pages += lowering.toast_pages - before.toast_pages;
+    lowering.foreign_cost += lowering.foreign_cost - before.foreign_cost;
+    lowering.leader_cost += lowering.leader_cost - before.leader_cost;
+  }
   JoinKey key = common_key(lowering, std::move(value.expr),
                            plan::Expr::make_column(values.column.column, values.column.type),
                            equality->inputcollid);
@@ -185,16 +214,8 @@ void add_not_in(Lowering& lowering, Fragment& fragment, const SubPlan& subplan) 
   spec.outputs = first_columns(fragment.node.output.size());
   const std::uint32_t probe_key = spec.probe_keys.front();
   fragment.node = join_of(std::move(spec), std::move(fragment.node), std::move(values.node), rows);
-  if (may_be_unknown) {
-    if (lowering.plan_inputs.size() > inputs_before) {
-      // Two copies of one node would set the same parameters.
-      decline(Reason::kJoin, "NOT IN of a subquery with NULLs that PostgreSQL executes");
-    }
-    if (!copies_agree) {
-      decline(Reason::kJoin, "NOT IN of a subquery with NULLs and a limit");
-    }
-    fragment.node = without_unknowns(std::move(fragment.node), probe_key,
-                                     facts_of(lower_values(lowering, subplan)));
+  if (facts.has_value()) {
+    fragment.node = without_unknowns(std::move(fragment.node), probe_key, std::move(*facts));
   }
 }
 
