@@ -147,3 +147,15 @@ def test_columns_doubled_in_subquery_after_subquery(tables):
     status = pathlib.Path(f"/proc/{tables.connection.info.backend_pid}/status").read_text()
     peak_kb = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
     assert peak_kb < 500_000  # the shared buffers included
+
+
+def test_subqueries_nested_deeply(tables):
+    """Each level of the plan would take its part of the stack; PostgreSQL's own planner takes less."""
+    query = "select shop as n from shops"
+    for _ in range(450):
+        query = f"select n + 1 as n from ({query} offset 0) s"
+    tables.execute("set max_stack_depth = '700kB'")
+    try:
+        assert tables.assert_same(f"select sum(n), count(*) from ({query}) s", workers=(0,), taken=None)[0] == "rows"
+    finally:
+        tables.execute("reset max_stack_depth")

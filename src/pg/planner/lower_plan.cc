@@ -1,11 +1,14 @@
 #include "pg/planner/lower_plan.h"
 
+#include "pg/border/call.h"
 #include "pg/planner/decline.h"
 #include "pg/planner/lower_expr.h"
 #include "pg/planner/plan_columns.h"
 #include "pg/planner/plan_errors.h"
+#include "plan/limits.h"
 
 SLUICE_PG_HEADERS_BEGIN
+#include <miscadmin.h>
 #include <nodes/nodeFuncs.h>
 SLUICE_PG_HEADERS_END
 
@@ -163,9 +166,22 @@ ChildColumns lower_supported(Lowering& lowering, Plan* node, const WantedAttribu
   return child;
 }
 
+/// Errors: Declined where no plan is that deep, or no stack is left; PgError where it is canceled.
+void check_depth(const Lowering& lowering) {
+  const bool stack_ends = call([] {
+    CHECK_FOR_INTERRUPTS();
+    return stack_is_too_deep();
+  });
+  if (lowering.depth == plan::kPlanDepthMax || stack_ends) {
+    decline(Reason::kSpec, "plan nested too deeply");
+  }
+}
+
 }  // namespace
 
 ChildColumns lower_child(Lowering& lowering, Plan* node, const WantedAttributes& wanted) {
+  check_depth(lowering);
+  const OneDeeper below(lowering);
   const LoweringMark before = mark_of(lowering);
   try {
     return lower_supported(lowering, node, wanted);

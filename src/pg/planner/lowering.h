@@ -1,6 +1,7 @@
 // What one attempt to lower one subtree knows and gathers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -60,6 +61,19 @@ struct Lowering : LoweringMark {
   bool only_sure_numerics = false;  // of these: others are carried, but not computed with
   bool all_groups = true;           // of the node at hand reach whoever asks for them
   bool read_whole = false;  // PostgreSQL, too, reads the node at hand to its end, come what may
+  std::size_t depth = 0;    // of the node at hand, below the subtree's root
+};
+
+/// For the nodes below the one at hand.
+class OneDeeper {
+ public:
+  explicit OneDeeper(Lowering& lowering) noexcept : depth_(lowering.depth) { ++depth_; }
+  ~OneDeeper() { --depth_; }
+  OneDeeper(const OneDeeper&) = delete;
+  OneDeeper& operator=(const OneDeeper&) = delete;
+
+ private:
+  std::size_t& depth_;
 };
 
 /// For a part that PostgreSQL may not come to, or not read to its end: where `whole` is false.
