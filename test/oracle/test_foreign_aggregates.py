@@ -464,6 +464,20 @@ def test_permission_to_call_is_asked_for(tables):
                        "revoke all on facts from nobody_sums; drop role nobody_sums")
 
 
+def test_permission_to_compare_is_asked_for_where_distinct_has_several_columns(tables):
+    tables.execute("drop role if exists nobody_sums; create role nobody_sums; grant select on facts, no_facts to nobody_sums;"
+                   "revoke execute on function texteq(text, text) from public; set role nobody_sums")
+    try:
+        for query in ("select string_agg(distinct word, ',') from facts", "select string_agg(distinct word, ',') from no_facts",
+                      "explain select string_agg(distinct word, ',') from facts"):
+            for mode in ("off", "force"):
+                assert tables.outcome(query, mode)[:3] == ("error", "42501", "permission denied for function texteq")
+        tables.assert_same("select array_agg(distinct word), count(distinct word) from facts", workers=(0, 2))
+    finally:
+        tables.execute("reset role; grant execute on function texteq(text, text) to public;"
+                       "revoke all on facts, no_facts from nobody_sums; drop role nobody_sums")
+
+
 def test_results_of_carried_types_inside_a_run(tables):
     for expression in ("span * 2", "loose * 1.5", "price / 3", "moment - timestamp '2024-01-01'", "tags || 'x'::text", "single * 2",
                        "coalesce(span, interval '1 day')", "case when flag then span else interval '3 hours' end",

@@ -377,6 +377,27 @@ def test_permissions_are_checked(tables):
                        "drop owned by sluice_guest; drop role sluice_guest")
 
 
+def test_permission_to_compare_the_keys_of_groups(tables):
+    tables.execute("drop role if exists sluice_guest; create role sluice_guest; grant usage on schema own to sluice_guest; grant select on sales to sluice_guest; "
+                   "revoke execute on function int4eq(int, int) from public; set role sluice_guest")
+    try:
+        for query in ("select amount, count(*) from sales group by amount", "select amount, count(distinct id) from sales group by amount",
+                      "select distinct amount from sales", "select count(*) from (select amount, price from sales group by 1, 2 having sum(id) > 5) q",
+                      "explain analyze select amount, count(*) from sales group by amount",
+                      "explain select amount, count(distinct id) from sales group by amount"):
+            wanted = tables.outcome(query, "off")
+            assert wanted[:2] == ("error", "42501"), query
+            for workers in WORKERS:
+                assert tables.outcome(query, "force", workers) == wanted, query
+        # Hashed groups are not asked for where they are just explained, nor are values that are compared alone.
+        for mode in ("off", "force"):
+            assert tables.outcome("explain select amount, count(*) from sales group by amount", mode)[0] == "rows"
+        tables.assert_same("select count(distinct amount), sum(distinct id) from sales", workers=WORKERS)
+        tables.assert_same("select price, count(distinct amount) from sales group by price", workers=WORKERS)
+    finally:
+        tables.execute("reset role; grant execute on function int4eq(int, int) to public; drop owned by sluice_guest; drop role sluice_guest")
+
+
 def test_a_state_function_that_became_strict(tables):
     tables.execute("create function lengths(int, text) returns int language plpgsql immutable as "
                    "'begin return coalesce($1, 0) + length($2); end'; create aggregate lengths(text) (sfunc = lengths, stype = int)")

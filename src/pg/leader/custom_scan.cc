@@ -73,7 +73,8 @@ void begin_scan(CustomScanState* node, EState* estate, int flags) {
   hold_relations(plan, estate, flags);
   state->inputs = plan_inputs_begin(node, flags, &state->input_count);
   state->root = guard([=] {
-    check_execute_rights(static_cast<const Plan*>(linitial(plan->custom_plans)));
+    check_execute_rights(static_cast<const Plan*>(linitial(plan->custom_plans)),
+                         (flags & EXEC_FLAG_EXPLAIN_ONLY) != 0);
     PlanInputs inputs;
     for (int i = 0; i < state->input_count; ++i) {
       inputs.push_back(&state->inputs[i]);

@@ -29,6 +29,21 @@ void check(Oid function, Oid user, ObjectType kind) {
   InvokeFunctionExecuteHook(function);
 }
 
+void check_equality(Oid operator_oid) {
+  check(get_opcode(operator_oid), GetUserId(), OBJECT_FUNCTION);
+}
+
+/// The last key's first, as PostgreSQL does. Just to be explained, hashed groups get no table.
+void check_group_keys(const Plan* plan, bool explain_only) {
+  if (!IsA(plan, Agg)) {
+    return;
+  }
+  const auto* agg = reinterpret_cast<const Agg*>(plan);
+  for (int i = agg->numCols - 1; i >= 0 && !(explain_only && agg->aggstrategy == AGG_HASHED); --i) {
+    check_equality(agg->grpOperators[i]);
+  }
+}
+
 Oid owner_of(Oid function) {
   HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
   if (!HeapTupleIsValid(tuple)) {
@@ -39,7 +54,8 @@ Oid owner_of(Oid function) {
   return owner;
 }
 
-void check_aggregate(Oid aggregate) {
+void check_aggregate(const Aggref& aggref) {
+  const Oid aggregate = aggref.aggfnoid;
   check(aggregate, GetUserId(), OBJECT_AGGREGATE);
   HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
   if (!HeapTupleIsValid(tuple)) {
@@ -53,6 +69,10 @@ void check_aggregate(Oid aggregate) {
   check(transition, owner, OBJECT_FUNCTION);
   if (OidIsValid(final)) {
     check(final, owner, OBJECT_FUNCTION);
+  }
+  // Values that are compared alone need no right.
+  for (int i = list_length(aggref.aggdistinct) - 1; i >= 0 && aggref.aggdistinct->length > 1; --i) {
+    check_equality(list_nth_node(SortGroupClause, aggref.aggdistinct, i)->eqop);
   }
 }
 
@@ -77,7 +97,7 @@ void check_aggregate(Oid aggregate) {
       break;
     }
     case T_Aggref:
-      check_aggregate(reinterpret_cast<const Aggref*>(node)->aggfnoid);
+      check_aggregate(*reinterpret_cast<const Aggref*>(node));
       break;
     default:
       break;
@@ -114,16 +134,18 @@ bool may_be_lowered(const Plan* plan) {
 
 }  // namespace
 
-void check_execute_rights(const Plan* plan) {
+void check_execute_rights(const Plan* plan, bool explain_only) {
   if (!may_be_lowered(plan)) {
     return;
   }
+  for_each_child(plan,
+                 [explain_only](const Plan* child) { check_execute_rights(child, explain_only); });
   auto* expressions = reinterpret_cast<Node*>(expressions_of(plan));
-  call([expressions] {
+  call([expressions, plan, explain_only] {
     check_stack_depth();
     (void)rights_walker(expressions, nullptr);
+    check_group_keys(plan, explain_only);
   });
-  for_each_child(plan, [](const Plan* child) { check_execute_rights(child); });
 }
 
 }  // namespace sluice::pg

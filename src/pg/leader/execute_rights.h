@@ -11,9 +11,9 @@ SLUICE_PG_HEADERS_END
 namespace sluice::pg {
 
 /// Of what `plan` and the nodes below it evaluate that the engine executes, for the current user;
-/// and of what aggregates are made of, for their owners.
+/// of what aggregates are made of, for their owners; and of how the keys of groups are compared.
 /// Errors: PgError with 42501, as PostgreSQL's own.
-/// Source: PostgreSQL 15, ExecInitFunc() and ExecInitAgg().
-void check_execute_rights(const Plan* plan);
+/// Source: PostgreSQL 15, ExecInitFunc(), ExecInitAgg() and ExecBuildGroupingEqual().
+void check_execute_rights(const Plan* plan, bool explain_only);
 
 }  // namespace sluice::pg
