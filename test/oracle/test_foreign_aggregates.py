@@ -234,12 +234,14 @@ def test_rows_that_postgresql_sorts_for_others(tables):
 
 
 def test_rows_that_postgresql_reads_through_an_index(tables):
-    tables.execute("drop table if exists shuffled; create table shuffled as select i * 7919 % 4001 as k, i from generate_series(1, 4000) i;"
-                   "create index on shuffled (k); analyze shuffled; set enable_bitmapscan = off")
+    tables.execute("drop table if exists shuffled; create table shuffled as select i * 7919 % 4001 as k, i, round(i % 40, i % 3) as n "
+                   "from generate_series(1, 4000) i; create index on shuffled (k); create index on shuffled (n); analyze shuffled; set enable_bitmapscan = off")
     try:
         tables.assert_same("select array_agg(i) from shuffled where k < 20", workers=(0,), taken=False)
         tables.assert_same("select array_agg(i) from shuffled where k > 20", workers=(0,))
         tables.assert_same("select array_agg(i order by i) from shuffled where k < 20", workers=(0,))
+        tables.assert_same("select max(n) from shuffled", workers=(0, 2), taken=False)
+        tables.assert_same("select k % 2, max(n) from shuffled where i > 39 group by 1", workers=(0, 2))
     finally:
         tables.execute("reset enable_bitmapscan")
 

@@ -198,6 +198,31 @@ def test_equal_values_of_different_bytes(session):
     session.assert_same("select sum(i) from alike where j = '1' and f = '{0}' and n = '{2}'")
 
 
+def test_blanks_that_do_not_count(session):
+    """Of equal values of a bpchar without a length which one comes out depends on the order of rows."""
+    session.execute("""
+        drop table if exists blanks; drop domain if exists padded_name, open_name; create domain padded_name as char(9); create domain open_name as bpchar;
+        create table blanks (i int, x bpchar collate "C", c char(9) collate "C", p padded_name collate "C", o open_name collate "C");
+        insert into blanks select i, v, v, v, v
+          from (select 0 as i, 'z  ' as v union all select 1, 'z' union all select i, 'a' || i % 5000 || repeat(' ', i % 3) from generate_series(2, 30000) i) s;
+        create index on blanks (x); analyze blanks; set max_parallel_workers_per_gather = 0""")
+    try:
+        def read(values, group=""):
+            return f"select {values} from blanks{' group by ' + group if group else ''}"
+        for column in "cp":
+            session.assert_same(read(f"{column}, octet_length({column}), count(*)", column))
+            session.assert_same(read(f"octet_length(max({column})), max({column})"))
+            session.assert_same(read(f"distinct {column}"))
+        for column in "xo":
+            for query in (read(f"octet_length(max({column})), max({column})"), read(f"i % 7, octet_length(min({column}))", "1"),
+                          read(f"octet_length({column}), count(*)", column), read(f"distinct {column}"), read(f"count(distinct {column})"),
+                          f"select octet_length(max(a.{column})) from blanks a join blanks b on a.i = b.i where b.i < 4"):
+                session.assert_same(query, taken=None)
+        session.assert_same("select count(distinct x), sum(i) from blanks", workers=(0, 2))
+    finally:
+        session.execute("reset max_parallel_workers_per_gather")
+
+
 def test_values_at_the_ends(session):
     session.execute("""
         drop table if exists ends; create table ends (i int, z timestamptz, t time, b bytea, u uuid, o oid);

@@ -143,6 +143,13 @@ bool is_known_equality(Oid operator_oid) {
          entry->op == plan::Op::kEqual;
 }
 
+bool has_open_length(Node* expr) {
+  return call([expr] {
+    std::int32_t typmod = exprTypmod(expr);
+    return getBaseTypeAndTypmod(exprType(expr), &typmod) == BPCHAROID && typmod < 0;
+  });
+}
+
 std::optional<Oid> scanned_table(const plan::PlanNode& node) {
   if (const auto* scan = node.as<plan::ScanSpec>()) {
     return scan->relation;
@@ -236,7 +243,7 @@ void AggregateBuilder::add_sum(Aggref* aggref, ScopeColumn& column, Recipe recip
   const DataType type = argument.expr.type;
   check_computable(aggref, type);
   if (type.kind == TypeKind::kFloat64) {
-    if (!rows_in_order_) {
+    if (input_order_ != InputOrder::kPlanned) {
       decline(Reason::kAggregate, "sum of float8 depends on the order of rows, which is no scan's");
     }
     lowering_.order_matters = true;
@@ -273,6 +280,10 @@ void AggregateBuilder::add_extremum(Aggref* aggref, ScopeColumn& column, Recipe 
   check_computable(aggref, argument.expr.type);
   if (argument.expr.type.is_string() && !is_byte_order(aggref->inputcollid)) {
     decline(Reason::kOrder, "min or max of text in a collation other than C");
+  }
+  const auto* entry = static_cast<const TargetEntry*>(linitial(aggref->args));
+  if (has_open_length(reinterpret_cast<Node*>(entry->expr))) {
+    decline(Reason::kType, "min or max of a bpchar without a length");
   }
   column.type = argument.expr.type;
   column.column =

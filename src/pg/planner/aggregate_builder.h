@@ -23,20 +23,26 @@ namespace sluice::pg {
 /// What an aggregate that the engine has is made of.
 enum class Recipe : std::uint8_t { kCountStar, kCount, kSum, kAverage, kMin, kMax };
 
+/// How rows come to the groups.
+enum class InputOrder : std::uint8_t {
+  kPlanned,  // as a scan reads them, in PostgreSQL's own plan, too
+  kOther,    // as a scan reads them, but not in PostgreSQL's own plan
+  kUnknown,
+};
+
 /// Builds one node over `child`. Borrows all it is given.
 /// Errors: Declined; PgError.
 class AggregateBuilder {
  public:
-  /// `rows_in_order`: they come as PostgreSQL's own plan has them. `foreign_distinct`: aggregates
-  /// with DISTINCT are left to PostgreSQL's functions. `comes_to_all`: PostgreSQL, too, computes
-  /// every group, come what may.
+  /// `foreign_distinct`: aggregates with DISTINCT are left to PostgreSQL's functions.
+  /// `comes_to_all`: PostgreSQL, too, computes every group, come what may.
   AggregateBuilder(Lowering& lowering, const ChildColumns& child, const Scope& scope,
-                   bool rows_in_order, bool foreign_distinct, bool comes_to_all)
+                   InputOrder input_order, bool foreign_distinct, bool comes_to_all)
       : lowering_(lowering),
         child_(child),
         scope_(scope),
         exprs_(lowering, scope),
-        rows_in_order_(rows_in_order),
+        input_order_(input_order),
         foreign_distinct_(foreign_distinct),
         comes_to_all_(comes_to_all) {}
 
@@ -88,7 +94,7 @@ class AggregateBuilder {
   const ChildColumns& child_;
   const Scope& scope_;
   ExprLowering exprs_;
-  bool rows_in_order_;
+  InputOrder input_order_;
   bool foreign_distinct_;
   bool comes_to_all_;
   std::vector<plan::Expr> inputs_;
@@ -107,6 +113,11 @@ class AggregateBuilder {
 /// Whether the operator is the equality that the engine's grouping has.
 /// Errors: PgError.
 [[nodiscard]] bool is_known_equality(Oid operator_oid);
+
+/// Whether the values are blank-padded to no common length: equal ones may differ in their blanks.
+/// Which one stands for its group, or is the least, depends on the order of rows.
+/// Errors: PgError.
+[[nodiscard]] bool has_open_length(Node* expr);
 
 /// `expr` as an aggregate takes it of a row: NULL where its FILTER leaves the row out. Null stands
 /// for the count of all rows.

@@ -64,6 +64,16 @@ bool has_ordered_input(const Agg& agg) {
   return false;
 }
 
+/// PostgreSQL's own plan may read an index, or sort what is hashed here.
+InputOrder input_order_of(const Lowering& lowering, const Agg& agg, const plan::PlanNode& input) {
+  const auto table = scanned_table(input);
+  if (!table.has_value() || has_ordered_input(agg) || sorts_its_groups(agg)) {
+    return InputOrder::kUnknown;
+  }
+  return comes_in_scan_order(lowering.statement.first, *table) ? InputOrder::kPlanned
+                                                               : InputOrder::kOther;
+}
+
 /// Whether no two rows that the snapshot sees have the same primary key.
 bool has_known_key(Oid oid) {
   return call([oid] {
@@ -138,6 +148,9 @@ Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<N
       const char* type = call([key] { return format_type_be(exprType(key)); });
       decline(Reason::kType, std::string("group key of type ") + type);
     }
+    if (has_open_length(key)) {
+      decline(Reason::kType, "group key of type bpchar without a length");
+    }
     input_leaves.push_back(key);
   }
   // A Var that is no group key depends on those by a primary key: one more key changes no group.
@@ -164,13 +177,9 @@ Fragment lower_aggregate(Lowering& lowering, const Agg& agg, const std::vector<N
                   [&](Node* key) { return may_share_keys(lowering, scope.find(key)->terminal); })) {
     decline(Reason::kAggregate, "column of rows that may share their primary key");
   }
-  // As PostgreSQL's own plan has them, too, which may sort what is hashed here.
-  const auto table = scanned_table(child.node);
-  const bool rows_in_order = table.has_value() && !has_ordered_input(agg) &&
-                             !sorts_its_groups(agg) &&
-                             comes_in_scan_order(lowering.statement.first, *table);
+  const InputOrder order = input_order_of(lowering, agg, child.node);
   const auto build = [&](bool foreign_distinct) {
-    AggregateBuilder builder(lowering, child, scope, rows_in_order, foreign_distinct, comes_to_all);
+    AggregateBuilder builder(lowering, child, scope, order, foreign_distinct, comes_to_all);
     for (Node* key : keys) {
       builder.add_key(reinterpret_cast<Var*>(key));
     }

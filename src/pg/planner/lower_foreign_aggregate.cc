@@ -155,8 +155,11 @@ plan::RowOrder AggregateBuilder::wanted_order(const Aggref* aggref, Forms forms)
     decline(Reason::kAggregate,
             describe_expr(as_node(aggref)) + " over values that are equal and look different");
   }
-  const plan::RowOrder order = order_wanted(*aggref, forms, rows_in_order_);
-  if (order == plan::RowOrder::kScan && !rows_in_order_) {
+  const bool planned = input_order_ == InputOrder::kPlanned;
+  const plan::RowOrder order = order_wanted(*aggref, forms, planned);
+  // A run that a check gives up is done over in an order that is not that of PostgreSQL's own plan.
+  if ((order == plan::RowOrder::kScan && !planned) ||
+      (order == plan::RowOrder::kChecked && input_order_ == InputOrder::kOther)) {
     decline(Reason::kAggregate,
             describe_expr(as_node(aggref)) + " depends on the order of rows, which is no scan's");
   }
