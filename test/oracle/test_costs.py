@@ -71,3 +71,17 @@ def test_workers_are_asked_for_where_they_save_more_than_their_start(session, qu
     session.execute("set max_parallel_workers_per_gather = 0; reset sluice.mode; reset sluice.workers")
     assert "Custom Scan (Sluice)" in plan, plan
     assert ("Workers Planned: 1" in plan) == workers, plan
+
+
+def test_rows_that_a_runtime_filter_drops_are_not_priced_as_exchanged(session):
+    """Of the facts, those of 400 of 10000 members go through the redistribution."""
+    query = "select count(*) from members where not exists (select from facts where member = id) and {}"
+    costs = []
+    for condition in ("group_id = 3", "group_id > 0"):
+        plan = session.plan(query.format(condition), workers=2, options="costs on")
+        text = "\n".join(plan)
+        assert "Hash Right Anti Join" in text and "Exchange Redistribute" in text, text
+        costs.append(float(plan[0].split("..")[1].split(" ")[0]))
+    few, all_of_them = costs
+    exchanged = 400000 * 0.01 * 0.2  # cpu_tuple_cost, and cost.cc's part of it
+    assert all_of_them - few > exchanged * 0.9, costs

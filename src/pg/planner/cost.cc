@@ -4,9 +4,11 @@
 #include <cmath>
 
 #include "pg/border/call.h"
+#include "pg/planner/distinct_estimate.h"
 #include "pg/planner/plan_children.h"
 #include "pg/planner/plan_expressions.h"
 #include "pg/planner/user_code.h"
+#include "plan/runtime_filter.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <optimizer/cost.h>
@@ -83,11 +85,45 @@ double input_cost(const plan::PlanNode& node, std::span<Plan* const> plan_inputs
   return cost;
 }
 
-/// A broadcast's estimate counts every copy already.
-double exchanged_rows(const plan::PlanNode& node) noexcept {
-  double rows = node.as<plan::ExchangeSpec>() != nullptr ? node.rows_estimated : 0;
+using SharedFilters = std::vector<plan::SharedFilterSpec>;
+
+/// Of the rows of a scan, those whose keys another fragment's build side is expected to have.
+double part_kept(const plan::PlanNode& scan, const SharedFilters& filters) {
+  double part = 1;
+  for (const plan::SharedFilterSpec& set : filters) {
+    for (const plan::RuntimeFilterSpec& filter : set.scans) {
+      if (filter.scan != &scan) {
+        continue;
+      }
+      const auto& spec = *scan.as<plan::ScanSpec>();
+      const double values = distinct_values(spec.relation, spec.columns[filter.column].attribute);
+      if (values > 0) {
+        part = std::min(part, set.join->inputs[1].rows_estimated / values);
+      }
+    }
+  }
+  return part;
+}
+
+/// The scan whose rows `node` hands on, or joins and hands on; null where there is none.
+const plan::PlanNode* scan_below(const plan::PlanNode& node) noexcept {
+  const bool hands_on = node.as<plan::FilterSpec>() != nullptr ||
+                        node.as<plan::ProjectSpec>() != nullptr ||
+                        node.as<plan::HashJoinSpec>() != nullptr;
+  return node.as<plan::ScanSpec>() != nullptr ? &node
+         : hands_on                           ? scan_below(node.inputs[0])
+                                              : nullptr;
+}
+
+/// A broadcast's estimate counts every copy already. The estimates know nothing of runtime filters.
+double exchanged_rows(const plan::PlanNode& node, const SharedFilters& filters) {
+  double rows = 0;
+  if (node.as<plan::ExchangeSpec>() != nullptr) {
+    const plan::PlanNode* scan = scan_below(node.inputs[0]);
+    rows = node.rows_estimated * (scan != nullptr ? part_kept(*scan, filters) : 1);
+  }
   for (const plan::PlanNode& input : node.inputs) {
-    rows += exchanged_rows(input);
+    rows += exchanged_rows(input, filters);
   }
   return rows;
 }
@@ -108,7 +144,8 @@ Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec, const Run
   const double foreign = (1 - kAggregateFactor) * traits.foreign_cost;
   const double work = (engine_cost(replaced, traits.plan_inputs) + unpacking + foreign) / seats +
                       (1 - kAggregateFactor / seats) * traits.leader_cost +
-                      exchanged_rows(spec.root) * cpu_tuple_cost * kExchangedRowFactor +
+                      exchanged_rows(spec.root, plan::shared_filters(spec.root)) * cpu_tuple_cost *
+                          kExchangedRowFactor +
                       input_cost(spec.root, traits.plan_inputs);
   const double output = spec.root.rows_estimated * cpu_tuple_cost * kReturnedRowFactor;
   const double total = startup + work + output;

@@ -39,6 +39,10 @@ double distinct_in_table(Oid table, AttrNumber attribute) {
 
 }  // namespace
 
+double distinct_values(Oid table, AttrNumber attribute) {
+  return call([=] { return distinct_in_table(table, attribute); });
+}
+
 double distinct_values(const Statement& statement, const Node* terminal, double rows) {
   if (terminal == nullptr || !IsA(terminal, Var)) {
     return rows;
@@ -52,8 +56,7 @@ double distinct_values(const Statement& statement, const Node* terminal, double 
   if (entry->rtekind != RTE_RELATION) {
     return rows;
   }
-  const double values =
-      call([entry, var] { return distinct_in_table(entry->relid, var->varattno); });
+  const double values = distinct_values(entry->relid, var->varattno);
   return values > 0 ? std::min(values, rows) : rows;
 }
 

@@ -6,6 +6,9 @@
 
 namespace sluice::pg {
 
+/// The distinct values of a table's column; 0 where nothing is known.
+/// Errors: PgError.
+[[nodiscard]] double distinct_values(Oid table, AttrNumber attribute);
 /// The distinct values of `terminal` among `rows` rows; `rows` where nothing is known.
 /// Errors: PgError.
 [[nodiscard]] double distinct_values(const Statement& statement, const Node* terminal, double rows);
