@@ -7,6 +7,7 @@
 #include "pg/planner/distinct_estimate.h"
 #include "pg/planner/plan_children.h"
 #include "pg/planner/plan_expressions.h"
+#include "pg/planner/subquery_cost.h"
 #include "pg/planner/user_code.h"
 #include "plan/runtime_filter.h"
 
@@ -31,10 +32,6 @@ constexpr double kReturnedRowFactor = 0.5;   // of cpu_tuple_cost, per row into 
 constexpr double kInputRowFactor = 0.9;      // of cpu_tuple_cost, per row out of a slot
 constexpr double kInputValueFactor = 0.15;   // and per value of it
 
-double without_penalty(double cost) noexcept {
-  return cost < disable_cost ? cost : std::fmod(cost, disable_cost);
-}
-
 /// Users' functions take as long here as there.
 double factor_of(const Plan* node) {
   auto* expressions = reinterpret_cast<Node*>(expressions_of(node));
@@ -56,18 +53,49 @@ double factor_of(const Plan* node) {
   }
 }
 
-/// The part of PostgreSQL's cost that the engine needs for a subtree, without its plan inputs.
-double engine_cost(const Plan* node, std::span<Plan* const> plan_inputs) {
-  if (std::ranges::find(plan_inputs, node) != plan_inputs.end()) {
-    return 0;
+/// What PostgreSQL's cost of a subtree comes to. Shape: the seats share `engine`; `outside` stays
+/// PostgreSQL's: init plans, and subqueries that rows of the root ask for.
+struct Work {
+  double engine = 0;
+  double outside = 0;
+};
+
+class WorkEstimate {
+ public:
+  WorkEstimate(const PlannedStmt* planned, std::span<Plan* const> plan_inputs)
+      : planned_(planned), plan_inputs_(plan_inputs) {}
+
+  /// Of `node` and what is below it, without the plan inputs.
+  void add(const Plan* node);
+  [[nodiscard]] const Work& work() const noexcept { return work_; }
+
+ private:
+  const PlannedStmt* const planned_;
+  const std::span<Plan* const> plan_inputs_;
+  Work work_;
+};
+
+void WorkEstimate::add(const Plan* node) {
+  if (std::ranges::find(plan_inputs_, node) != plan_inputs_.end()) {
+    return;
   }
   double own = without_penalty(node->total_cost);
-  double cost = 0;
   for_each_child(node, [&](const Plan* child) {
     own -= without_penalty(child->total_cost);
-    cost += engine_cost(child, plan_inputs);
+    add(child);
   });
-  return cost + factor_of(node) * std::max(own, 0.0);
+  double outside = init_plans_charge(node);
+  double joined = 0;
+  if (IsA(node, SeqScan)) {  // the conditions with subqueries are joins with these
+    for (const SubPlan* subplan : subqueries_read(node->qual, {})) {
+      joined += charge_of(*subplan, subplan->useHashTable ? 0 : 1);
+      add(plan_at(planned_, subplan->plan_id));
+    }
+  } else {
+    outside += subqueries_charge(node);
+  }
+  work_.outside += outside;
+  work_.engine += factor_of(node) * std::max(own - outside - joined, 0.0);
 }
 
 /// What the leader alone does: PostgreSQL's work, and a row's way into columns.
@@ -130,6 +158,10 @@ double exchanged_rows(const plan::PlanNode& node, const SharedFilters& filters) 
 
 }  // namespace
 
+double without_penalty(double cost) noexcept {
+  return cost < disable_cost ? cost : std::fmod(cost, disable_cost);
+}
+
 Costs planned_costs(const Plan* node) noexcept {
   return {without_penalty(node->startup_cost), without_penalty(node->total_cost)};
 }
@@ -140,16 +172,18 @@ Costs estimate_costs(const Plan* replaced, const plan::PlanSpec& spec, const Run
   const double startup = traits.workers > 0 ? parallel_setup_cost : kLeaderAloneStartup;
   // PostgreSQL unpacks only what an expression or the client comes to look at.
   const double unpacking = static_cast<double>(traits.toast_pages) * random_page_cost;
-  // engine_cost() takes them for the engine's own.
+  WorkEstimate estimate(traits.planned, traits.plan_inputs);
+  estimate.add(replaced);
+  // It takes them for the engine's own.
   const double foreign = (1 - kAggregateFactor) * traits.foreign_cost;
-  const double work = (engine_cost(replaced, traits.plan_inputs) + unpacking + foreign) / seats +
+  const double work = (estimate.work().engine + unpacking + foreign) / seats +
                       (1 - kAggregateFactor / seats) * traits.leader_cost +
                       exchanged_rows(spec.root, plan::shared_filters(spec.root)) * cpu_tuple_cost *
                           kExchangedRowFactor +
                       input_cost(spec.root, traits.plan_inputs);
   const double output = spec.root.rows_estimated * cpu_tuple_cost * kReturnedRowFactor;
-  const double total = startup + work + output;
-  return {traits.root_streams ? startup + work / 2 : startup + work, total};
+  const double before = startup + estimate.work().outside;
+  return {traits.root_streams ? before + work / 2 : before + work, before + work + output};
 }
 
 double least_saving_by_workers() noexcept { return kLaunchFactor * parallel_setup_cost; }
@@ -157,11 +191,13 @@ double least_saving_by_workers() noexcept { return kLaunchFactor * parallel_setu
 Costs with_child(const Plan* node, const Costs& before, const Costs& now,
                  double child_rows) noexcept {
   const Costs own = planned_costs(node);
+  const double init_plans = init_plans_charge(node);
   if (IsA(node, Limit) && child_rows > 0) {
     const double part = std::min(node->plan_rows / child_rows, 1.0);
-    return {now.startup, now.startup + part * (now.total - now.startup)};
+    const double startup = init_plans + now.startup;
+    return {startup, startup + part * (now.total - now.startup)};
   }
-  const bool blocks = own.startup >= before.total;
+  const bool blocks = own.startup - init_plans >= before.total;
   const double startup =
       own.startup + (blocks ? now.total - before.total : now.startup - before.startup);
   const double total = own.total + now.total - before.total;

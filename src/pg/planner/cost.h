@@ -23,11 +23,14 @@ struct Costs {
   double total = 0;
 };
 
-/// The plan's own estimate, without the penalties by which the second planning rules nodes out.
+/// An estimate without the penalties by which settings rule nodes out.
+[[nodiscard]] double without_penalty(double cost) noexcept;
+/// The plan's own, likewise.
 [[nodiscard]] Costs planned_costs(const Plan* node) noexcept;
 
-/// How a subtree is run here.
+/// How a subtree is run here. Shape: `planned` is the statement that it is in.
 struct RunTraits {
+  const PlannedStmt* planned = nullptr;
   int workers = 0;
   bool root_streams = false;
   bool leader_computes = true;

@@ -196,13 +196,10 @@ struct Choice {
 };
 
 RunTraits traits_of(const Lowering& lowering, int workers) noexcept {
-  return {workers,
-          lowering.root_streams,
-          lowering.leader_computes(),
-          lowering.toast_pages,
-          lowering.foreign_cost,
-          lowering.leader_cost,
-          lowering.plan_inputs};
+  return {lowering.statement.planned, workers,
+          lowering.root_streams,      lowering.leader_computes(),
+          lowering.toast_pages,       lowering.foreign_cost,
+          lowering.leader_cost,       lowering.plan_inputs};
 }
 
 bool fits_memory(const plan::PlanSpec& spec, int seats) {

@@ -15,6 +15,7 @@
 #include "pg/planner/pull_up_aggregates.h"
 #include "pg/planner/reasons.h"
 #include "pg/planner/second_planning.h"
+#include "pg/planner/subquery_cost.h"
 #include "pg/planner/subtree.h"
 #include "pg/planner/user_code.h"
 #include "pg/planner/why_not.h"
@@ -99,7 +100,7 @@ struct Bounds {
 };
 
 bool is_taken(const Candidate& candidate, const Bounds& bounds) {
-  return candidate.replaced.scans_placed > 0 && candidate.replaced.total_cost < bounds.cost;
+  return candidate.replaced.scans_placed > 0 && candidate.replaced.costs.total < bounds.cost;
 }
 
 /// A correlated subquery that stays one needs the lookups that PostgreSQL would plan for it.
@@ -107,7 +108,7 @@ Candidate plan_candidate(const PlanningCall& planning, const PlannedStmt* first,
                          const Bounds& bounds) {
   PlannedStmt* planned = plan_in_hash_shape(planning, keep_lookups);
   Candidate candidate{planned, replace_subtrees(planned, first, bounds.limits)};
-  candidate.replaced.total_cost += underpriced_lookups(planned);
+  candidate.replaced.costs.total += underpriced_lookups(planned);
   return candidate;
 }
 
@@ -150,7 +151,8 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   if (evaluates(first, [](Node* expressions) { return reads_storage(expressions); })) {
     return keep(first, std::move(report), {{Reason::kStatement, "asks how values are stored"}});
   }
-  report.postgres_cost = report.planned_cost + underpriced_lookups(first);
+  report.postgres_cost =
+      report.planned_cost + uncharged_init_plans(first) + underpriced_lookups(first);
   const RunLimits limits{workers_beside(first, copy, planning.cursor_options), force,
                          settings.plan_inputs, reads_part(planning.cursor_options)};
   const Bounds bounds{limits, force ? HUGE_VAL : report.postgres_cost};
@@ -158,11 +160,11 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   again.query = copy;
   Candidate second = best_candidate(again, first, bounds);
   ReplacedPlan& replaced = second.replaced;
-  report.sluice_cost = replaced.total_cost;
+  report.sluice_cost = replaced.costs.total;
   if (!is_taken(second, bounds)) {
     if (replaced.scans_placed > 0) {
       replaced.declines.push_back(
-          {Reason::kCost, cost_detail(replaced.total_cost, report.postgres_cost)});
+          {Reason::kCost, cost_detail(replaced.costs.total, report.postgres_cost)});
     }
     return keep(first, std::move(report), std::move(replaced.declines));
   }

@@ -8,6 +8,7 @@
 #include "pg/planner/lower_plan.h"
 #include "pg/planner/plan_children.h"
 #include "pg/planner/plan_errors.h"
+#include "pg/planner/subquery_cost.h"
 
 SLUICE_PG_HEADERS_BEGIN
 #include <nodes/makefuncs.h>
@@ -316,23 +317,28 @@ ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
   Replacer replacer(statement, limits);
   const Consumer client{
       .rescans = false, .wants_order = true, .wants_ties = false, .may_stop = limits.may_stop};
-  double total = replacer.replace(planned->planTree, client).total;
+  const double uncharged = uncharged_init_plans(planned);
+  Costs costs = replacer.replace(planned->planTree, client);
+  std::vector<SubplanSaving> savings(static_cast<std::size_t>(list_length(planned->subplans)));
   for (int i = 0; i < list_length(planned->subplans); ++i) {
     auto*& subplan = reinterpret_cast<Plan*&>(planned->subplans->elements[i].ptr_value);
     if (subplan == nullptr) {
       continue;
     }
+    SubplanSaving& saving = savings[static_cast<std::size_t>(i)];
+    saving.before = planned_costs(subplan).total;
     if (!bms_is_empty(subplan->extParam)) {
       replacer.note({Reason::kParameter, "subquery that depends on an outer row"});
       continue;
     }
-    const double before = planned_costs(subplan).total;
-    total += replacer.replace(subplan, kAnyConsumer).total - before;
+    saving.saved = saving.before - replacer.replace(subplan, kAnyConsumer).total;
   }
-  // What the subqueries save, the topmost node's startup saves at the most.
-  Plan* const top = planned->planTree;
-  top->startup_cost = std::min(top->startup_cost, total);
-  top->total_cost = total;
+  // They are charged before the first row.
+  const double saved = saved_by_subplans(planned, savings) - uncharged;
+  costs.total = std::max(costs.total - saved, 0.0);
+  costs.startup = std::clamp(costs.startup - saved, 0.0, costs.total);
+  planned->planTree->startup_cost = costs.startup;
+  planned->planTree->total_cost = costs.total;
   call([planned] {
     int next = 0;
     renumber(planned->planTree, &next);
@@ -343,7 +349,7 @@ ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
       }
     }
   });
-  replacer.result().total_cost = total;
+  replacer.result().costs = costs;
   return std::move(replacer.result());
 }
 

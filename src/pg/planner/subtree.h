@@ -17,7 +17,7 @@ namespace sluice::pg {
 struct ReplacedPlan {
   int scans_placed = 0;
   bool needs_workers = false;
-  double total_cost = 0;          // of the whole statement now
+  Costs costs;                    // of the whole statement now
   std::vector<Decline> declines;  // of what stayed PostgreSQL's, each once
 };
 

@@ -1,0 +1,69 @@
+"""What init plans, subqueries and what runs again and again count for in auto."""
+
+import re
+
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tables(session):
+    session.execute("""
+        drop table if exists days, sales, items, edges cascade;
+        create table days (day date, value int);
+        insert into days select date '2000-01-01' + g % 5000, g from generate_series(1, 300000) g;
+        create index on days (day);
+        create table sales (item int, day date, value int);
+        insert into sales select g, date '2000-01-01' + g % 5000, g from generate_series(1, 100000) g;
+        create table items (item int not null);
+        insert into items select generate_series(1, 100000);
+        create table edges (id int primary key, parent int);
+        insert into edges select g, g - 1 from generate_series(1, 20000) g;
+    """)
+    session.connection.autocommit = True
+    session.execute("vacuum analyze days, sales, items, edges")
+    session.execute("set max_parallel_workers_per_gather = 2; set parallel_setup_cost = 1000;"
+                    "set min_parallel_table_scan_size = '8MB'")
+    yield
+    session.execute("reset max_parallel_workers_per_gather; reset parallel_setup_cost;"
+                    "reset min_parallel_table_scan_size")
+
+
+def plan_of(session, query, mode="auto", workers=0):
+    session.execute(f"set sluice.mode = {mode}; set sluice.workers = {workers}")
+    return "\n".join(line for (line,) in session.execute("explain " + query).fetchall())
+
+
+def cost_of(plan):
+    """The total cost of the topmost node."""
+    return float(re.search(r"\.\.(-?[0-9.]+) rows", plan).group(1))
+
+
+LOOKED_UP = "select count(*), sum(value) from sales join items using (item) where day = (select max(day) from days)"
+
+
+@pytest.mark.parametrize("query", [
+    LOOKED_UP,
+    "with c as materialized (select item, sum(value) s from sales group by item) select count(*) from c join items using (item)",
+    "with c as materialized (select item, sum(value) s from sales group by item) "
+    "select * from (select s % 7, count(*) from c group by 1) x",
+    "select value % 7, count(*), (select count(*) from days) from sales group by 1",
+    "select value % 7, count(*) from sales group by 1 having count(*) > (select count(*) from days) / 10",
+    "select sum(value) from sales where item <> all (select item from items)",
+    "select sum(value) from sales where exists (select count(*) from days group by value having count(*) > 1)"])
+def test_what_a_subquery_saves_is_given_back_once(session, query):
+    """A run is never cheaper than a tenth of PostgreSQL's plan: that is beyond all factors."""
+    postgres = cost_of(plan_of(session, query, "off"))
+    for mode in ("auto", "force"):
+        plan = plan_of(session, query, mode)
+        assert cost_of(plan) > postgres / 10, plan
+
+
+def test_workers_are_not_asked_for_what_an_init_plan_does(session):
+    """The main run is too small for them, and would not make them share the init plan's rows."""
+    query = ("select count(*), sum(s.value) from sales s join items using (item) "
+             "where s.value > (select max(value % 7) from days where value % 3 = any (array[0, 1, 2]))")
+    session.execute("set parallel_setup_cost = 400; set min_parallel_table_scan_size = 0")
+    plan = plan_of(session, query, workers=2)
+    session.execute("set parallel_setup_cost = 1000; set min_parallel_table_scan_size = '8MB'")
+    main = plan.split("InitPlan")[0]
+    assert "Custom Scan (Sluice)" in main and "Workers Planned" not in main, plan
