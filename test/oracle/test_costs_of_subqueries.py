@@ -67,3 +67,20 @@ def test_workers_are_not_asked_for_what_an_init_plan_does(session):
     session.execute("set parallel_setup_cost = 1000; set min_parallel_table_scan_size = '8MB'")
     main = plan.split("InitPlan")[0]
     assert "Custom Scan (Sluice)" in main and "Workers Planned" not in main, plan
+
+
+@pytest.mark.parametrize("query", [
+    "select sum(n) from (select value from sales where value < 20) s, lateral (select value as n from days "
+    "where days.value = s.value union all select count(*)::int from items join sales using (item)) branches",
+    "select sum(n) from (select value from sales where value < 20) s, lateral (select n from generate_series(1, 2) "
+    "left join (select count(*)::int as n from items i join sales j on i.item = j.item and j.value > "
+    "(select max(d.value) from days d where d.value < s.value)) c on n < generate_series or n > 0 offset 0) again"])
+def test_what_runs_again_below_an_append_or_a_material_stays_with_postgresql(session, query):
+    session.execute("set sluice.mode = force; set sluice.workers = 0")
+    lines = [line for (line,) in session.execute("explain (verbose, costs off) " + query).fetchall()]
+    plan = "\n".join(lines)
+    nested = next(i for i, line in enumerate(lines) if "Nested Loop" in line)
+    depth = lines[nested].index("->") if "->" in lines[nested] else 0
+    below = [line for line in lines[nested + 1:] if len(line) - len(line.lstrip()) > depth]
+    assert not any("Custom Scan (Sluice)" in line for line in below), plan
+    assert "runs again for every outer row" in plan, plan

@@ -8,6 +8,7 @@
 #include "pg/planner/lower_plan.h"
 #include "pg/planner/plan_children.h"
 #include "pg/planner/plan_errors.h"
+#include "pg/planner/plan_expressions.h"
 #include "pg/planner/subquery_cost.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -85,6 +86,26 @@ struct Consumer {
 
 constexpr Consumer kAnyConsumer{};
 
+/// The parameters with one value for the whole statement: of init plans without an outer row.
+Bitmapset* settled_params(const PlannedStmt* planned) {
+  const InitPlans init_plans = init_plans_of(planned);
+  Bitmapset* settled = nullptr;
+  for (bool more = true; more;) {
+    more = false;
+    for (std::size_t i = 0; i < init_plans.size(); ++i) {
+      const auto param = static_cast<int>(i);
+      const Plan* plan =
+          init_plans[i] == nullptr ? nullptr : plan_at(planned, init_plans[i]->plan_id);
+      if (plan != nullptr && !bms_is_member(param, settled) &&
+          bms_is_subset(plan->extParam, settled)) {
+        settled = call([=] { return bms_add_member(settled, param); });
+        more = true;
+      }
+    }
+  }
+  return settled;
+}
+
 /// Groups that come in the order of their keys.
 bool is_sorted_aggregate(const Plan* node) {
   if (!IsA(node, Agg)) {
@@ -129,7 +150,9 @@ Consumer consumer_of_child(const Plan* node, const Consumer& above, bool rescans
 class Replacer {
  public:
   Replacer(const Statement& statement, const RunLimits& limits)
-      : statement_(statement), limits_(limits) {}
+      : statement_(statement),
+        limits_(limits),
+        settled_params_(settled_params(statement.planned)) {}
 
   /// Rewrites the tree at `slot`; returns what it costs now.
   Costs replace(Plan*& slot, const Consumer& above);
@@ -142,10 +165,11 @@ class Replacer {
   bool try_limit(Plan* node);
   void replace_inputs(CustomScan* scan);
   Costs replace_children(Plan* node, const Consumer& above);
-  Costs replace_list(List* plans, Costs& before);
+  Costs replace_list(List* plans, const Consumer& above, Costs& before);
 
   const Statement& statement_;
   const RunLimits& limits_;
+  const Bitmapset* const settled_params_;
   ReplacedPlan result_;
 };
 
@@ -243,12 +267,12 @@ Costs Replacer::replace(Plan*& slot, const Consumer& above) {
   return replace_children(node, above);
 }
 
-Costs Replacer::replace_list(List* plans, Costs& before) {
+Costs Replacer::replace_list(List* plans, const Consumer& above, Costs& before) {
   Costs now;
   for (int i = 0; i < list_length(plans); ++i) {
     auto*& child = reinterpret_cast<Plan*&>(plans->elements[i].ptr_value);
     before = before + planned_costs(child);
-    now = now + replace(child, kAnyConsumer);
+    now = now + replace(child, above);
   }
   return now;
 }
@@ -273,17 +297,21 @@ Costs Replacer::replace_children(Plan* node, const Consumer& above) {
       descend(node->lefttree, above.rescans);
       descend(node->righttree, true);
       break;
-    case T_Material:  // reads its input once, whoever rescans it
-      descend(node->lefttree, false);
+    case T_Material: {  // reads its input once, whoever rescans it, but for other parameters
+      const bool reads_once = bms_is_subset(node->extParam, settled_params_);
+      descend(node->lefttree, above.rescans && !reads_once);
       break;
+    }
     case T_SubqueryScan:
       descend(reinterpret_cast<SubqueryScan*>(node)->subplan, above.rescans);
       break;
     case T_Append:
-      now = replace_list(reinterpret_cast<Append*>(node)->appendplans, before);
+      now = replace_list(reinterpret_cast<Append*>(node)->appendplans,
+                         consumer_of_child(node, above, above.rescans), before);
       break;
     case T_MergeAppend:
-      now = replace_list(reinterpret_cast<MergeAppend*>(node)->mergeplans, before);
+      now = replace_list(reinterpret_cast<MergeAppend*>(node)->mergeplans,
+                         consumer_of_child(node, above, above.rescans), before);
       break;
     default:
       descend(node->lefttree, above.rescans);
