@@ -85,3 +85,21 @@ def test_rows_that_a_runtime_filter_drops_are_not_priced_as_exchanged(session):
     few, all_of_them = costs
     exchanged = 400000 * 0.01 * 0.2  # cpu_tuple_cost, and cost.cc's part of it
     assert all_of_them - few > exchanged * 0.9, costs
+
+
+def test_a_cursor_is_compared_by_the_part_of_its_rows_that_is_expected(session):
+    """PostgreSQL's plan has the first rows at once; ours sorts all of them."""
+    session.execute("drop table if exists heads, tails; create table heads (id int primary key, tail int);"
+                    "insert into heads select g, g from generate_series(1, 100000) g;"
+                    "create table tails (id int primary key, filler text);"
+                    "insert into tails select g, 'tail' from generate_series(1, 100000) g; analyze heads, tails")
+    query = "declare c no scroll cursor for select * from heads join tails on tail = tails.id order by heads.id"
+    session.execute("set random_page_cost = 8")
+    try:
+        _, plan = plan_of(session, query, "auto")
+        assert "Index Scan using heads_pkey" in plan and "Custom Scan (Sluice)" not in plan, plan
+        session.execute("set cursor_tuple_fraction = 1")
+        _, plan = plan_of(session, query, "auto")
+        assert "Custom Scan (Sluice)" in plan, plan
+    finally:
+        session.execute("reset cursor_tuple_fraction; set random_page_cost = 4")

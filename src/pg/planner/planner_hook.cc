@@ -1,5 +1,6 @@
 #include "pg/planner/planner_hook.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "pg/border/call.h"
@@ -25,6 +26,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <access/parallel.h>
 #include <miscadmin.h>
 #include <nodes/nodeFuncs.h>
+#include <optimizer/planmain.h>
 #include <optimizer/planner.h>
 SLUICE_PG_HEADERS_END
 
@@ -91,25 +93,41 @@ Query* copy_of(const Query* query) {
 struct Candidate {
   PlannedStmt* planned;
   ReplacedPlan replaced;
+  double cost;  // of the part of the rows that is fetched
 };
 
 /// What a candidate has to beat.
 struct Bounds {
   RunLimits limits;
-  double cost;  // infinite in force mode
+  double fetched;  // part of the rows
+  double cost;     // infinite in force mode
 };
 
+/// The part of its rows that the planner expects a cursor to be asked for.
+/// Source: PostgreSQL, standard_planner()
+double fetched_part(int cursor_options) noexcept {
+  const bool is_cursor = (cursor_options & CURSOR_OPT_FAST_PLAN) != 0;
+  return is_cursor ? std::clamp(cursor_tuple_fraction, 0.0, 1.0) : 1;
+}
+
+/// Until that part has come. Shape: `beyond` is what the plan does beyond its `costs`, nobody knows
+/// when.
+double cost_of_part(const Costs& costs, double beyond, double part) noexcept {
+  const double cost = costs.startup + part * (costs.total - costs.startup);
+  return costs.total > 0 ? cost + beyond * cost / costs.total : beyond;
+}
+
 bool is_taken(const Candidate& candidate, const Bounds& bounds) {
-  return candidate.replaced.scans_placed > 0 && candidate.replaced.costs.total < bounds.cost;
+  return candidate.replaced.scans_placed > 0 && candidate.cost < bounds.cost;
 }
 
 /// A correlated subquery that stays one needs the lookups that PostgreSQL would plan for it.
 Candidate plan_candidate(const PlanningCall& planning, const PlannedStmt* first, bool keep_lookups,
                          const Bounds& bounds) {
   PlannedStmt* planned = plan_in_hash_shape(planning, keep_lookups);
-  Candidate candidate{planned, replace_subtrees(planned, first, bounds.limits)};
-  candidate.replaced.costs.total += underpriced_lookups(planned);
-  return candidate;
+  ReplacedPlan replaced = replace_subtrees(planned, first, bounds.limits);
+  const double cost = cost_of_part(replaced.costs, underpriced_lookups(planned), bounds.fetched);
+  return {planned, std::move(replaced), cost};
 }
 
 /// Of the copy in `planning`: with correlated aggregates as joins, or as they are.
@@ -128,6 +146,12 @@ Candidate best_candidate(const PlanningCall& planning, const PlannedStmt* first,
     }
   }
   return plan_candidate(as_written, first, true, bounds);
+}
+
+Costs postgres_costs(const PlannedStmt* first) {
+  const Plan* top = first->planTree;
+  const double uncharged = uncharged_init_plans(first);
+  return {top->startup_cost + uncharged, top->total_cost + uncharged};
 }
 
 /// PostgreSQL's plan first; ours in its place where it is allowed, supported and cheaper.
@@ -151,20 +175,19 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   if (evaluates(first, [](Node* expressions) { return reads_storage(expressions); })) {
     return keep(first, std::move(report), {{Reason::kStatement, "asks how values are stored"}});
   }
-  report.postgres_cost =
-      report.planned_cost + uncharged_init_plans(first) + underpriced_lookups(first);
+  const double fetched = fetched_part(planning.cursor_options);
+  report.postgres_cost = cost_of_part(postgres_costs(first), underpriced_lookups(first), fetched);
   const RunLimits limits{workers_beside(first, copy, planning.cursor_options), force,
                          settings.plan_inputs, reads_part(planning.cursor_options)};
-  const Bounds bounds{limits, force ? HUGE_VAL : report.postgres_cost};
+  const Bounds bounds{limits, fetched, force ? HUGE_VAL : report.postgres_cost};
   PlanningCall again = planning;
   again.query = copy;
   Candidate second = best_candidate(again, first, bounds);
   ReplacedPlan& replaced = second.replaced;
-  report.sluice_cost = replaced.costs.total;
+  report.sluice_cost = second.cost;
   if (!is_taken(second, bounds)) {
     if (replaced.scans_placed > 0) {
-      replaced.declines.push_back(
-          {Reason::kCost, cost_detail(replaced.costs.total, report.postgres_cost)});
+      replaced.declines.push_back({Reason::kCost, cost_detail(second.cost, report.postgres_cost)});
     }
     return keep(first, std::move(report), std::move(replaced.declines));
   }

@@ -15,7 +15,8 @@ struct PlanningReport {
   const PlannedStmt* planned = nullptr;  // identity only
   bool taken = false;
   double planned_cost = 0;   // PostgreSQL's estimate of its plan
-  double postgres_cost = 0;  // with its lookups priced: what ours is compared with
+  double postgres_cost = 0;  // with its lookups priced, until a cursor has what it is asked for:
+                             // what ours is compared with
   double sluice_cost = 0;
   std::vector<Decline> declines;
 };
