@@ -103,3 +103,17 @@ def test_a_cursor_is_compared_by_the_part_of_its_rows_that_is_expected(session):
         assert "Custom Scan (Sluice)" in plan, plan
     finally:
         session.execute("reset cursor_tuple_fraction; set random_page_cost = 4")
+
+
+def test_penalties_of_settings_are_no_costs(session):
+    """A plan that enable_seqscan rules out, and that is used for want of another, costs what it does."""
+    query = "select count(*) from groups join groups other using (id)"
+    session.execute("set enable_seqscan = off; set sluice.min_cost = 10000")
+    try:
+        cost, plan = plan_of(session, query, "auto")
+        assert cost > 1e10 and "Custom Scan (Sluice)" not in plan, plan
+        session.execute("set sluice.min_cost = 0; set max_parallel_workers_per_gather = 0")
+        cost, plan = plan_of(session, query, "auto")
+        assert cost > 1e10 and "Custom Scan (Sluice)" not in plan, plan
+    finally:
+        session.execute("reset enable_seqscan; set sluice.min_cost = 0")

@@ -149,9 +149,9 @@ Candidate best_candidate(const PlanningCall& planning, const PlannedStmt* first,
 }
 
 Costs postgres_costs(const PlannedStmt* first) {
-  const Plan* top = first->planTree;
+  const Costs costs = planned_costs(first->planTree);
   const double uncharged = uncharged_init_plans(first);
-  return {top->startup_cost + uncharged, top->total_cost + uncharged};
+  return {costs.startup + uncharged, costs.total + uncharged};
 }
 
 /// PostgreSQL's plan first; ours in its place where it is allowed, supported and cheaper.
@@ -164,7 +164,7 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   });
   PlanningReport report;
   report.planned = first;
-  report.planned_cost = first->planTree->total_cost;
+  report.planned_cost = planned_costs(first->planTree).total;
   if (!force && report.planned_cost < settings.min_cost) {
     return keep(first, std::move(report), {{Reason::kCost, "below sluice.min_cost"}});
   }
