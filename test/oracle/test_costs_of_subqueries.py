@@ -41,6 +41,13 @@ def cost_of(plan):
 LOOKED_UP = "select count(*), sum(value) from sales join items using (item) where day = (select max(day) from days)"
 
 
+def test_an_init_plan_keeps_its_lookup(session):
+    plan = plan_of(session, LOOKED_UP)
+    assert "Index Only Scan Backward using days_day_idx" in plan, plan
+    assert "Custom Scan (Sluice)" in plan, plan  # the rest is worth it
+    session.assert_same(LOOKED_UP, workers=(0,))
+
+
 @pytest.mark.parametrize("query", [
     LOOKED_UP,
     "with c as materialized (select item, sum(value) s from sales group by item) select count(*) from c join items using (item)",
@@ -67,6 +74,26 @@ def test_workers_are_not_asked_for_what_an_init_plan_does(session):
     session.execute("set parallel_setup_cost = 1000; set min_parallel_table_scan_size = '8MB'")
     main = plan.split("InitPlan")[0]
     assert "Custom Scan (Sluice)" in main and "Workers Planned" not in main, plan
+
+
+def test_a_recursive_query_keeps_its_lookups(session):
+    query = ("with recursive walk (id, parent) as (select id, parent from edges where id = 2000 "
+             "union all select e.id, e.parent from walk join edges e on e.id = walk.parent) "
+             "select (select count(*) from walk), count(*), sum(value) from sales join items using (item)")
+    plan = plan_of(session, query)
+    assert "Custom Scan (Sluice)" in plan, plan
+    assert "Index Scan using edges_pkey" in plan.split("Recursive Union")[1], plan
+    session.assert_same(query, workers=(0,))
+
+
+def test_a_lateral_subquery_keeps_its_lookups(session):
+    query = ("select count(*), sum(top.day - date '2000-01-01'), (select sum(value) from sales join items using (item)) "
+             "from (select item from items where item <= 300) few, lateral (select day from days "
+             "where day > date '2000-01-01' + few.item order by day limit 1) top")
+    plan = plan_of(session, query)
+    assert "Custom Scan (Sluice)" in plan, plan
+    assert "Seq Scan on days" not in plan, plan
+    session.assert_same(query, workers=(0,))
 
 
 @pytest.mark.parametrize("query", [

@@ -56,26 +56,58 @@ bool has_correlated_subplan(const PlannedStmt* planned) noexcept {
   return false;
 }
 
-/// Whether `test` passes for what a node of the tree evaluates.
-bool evaluates(const Plan* node, bool (*test)(Node* expressions)) {
+/// Whether `test` passes for a node of the tree.
+template <typename Test>
+bool has_node(const Plan* node, const Test& test) {
   if (node == nullptr) {
     return false;
   }
-  auto* expressions = reinterpret_cast<Node*>(expressions_of(node));
-  bool found = call([&] {
-    check_stack_depth();
-    return test(expressions);
-  });
-  for_each_child(node, [&](const Plan* child) { found = found || evaluates(child, test); });
+  call([] { check_stack_depth(); });
+  bool found = test(node);
+  for_each_child(node, [&](const Plan* child) { found = found || has_node(child, test); });
   return found;
 }
 
-bool evaluates(const PlannedStmt* planned, bool (*test)(Node* expressions)) {
-  bool found = evaluates(planned->planTree, test);
+template <typename Test>
+bool has_node(const PlannedStmt* planned, const Test& test) {
+  bool found = has_node(planned->planTree, test);
   for (int i = 0; i < list_length(planned->subplans); ++i) {
-    found = found || evaluates(static_cast<const Plan*>(list_nth(planned->subplans, i)), test);
+    found = found || has_node(static_cast<const Plan*>(list_nth(planned->subplans, i)), test);
   }
   return found;
+}
+
+/// Whether `test` passes for what a node of the plan evaluates.
+bool evaluates(const PlannedStmt* planned, bool (*test)(Node* expressions)) {
+  return has_node(planned, [test](const Plan* node) {
+    auto* expressions = reinterpret_cast<Node*>(expressions_of(node));
+    return call([=] { return test(expressions); });
+  });
+}
+
+/// A recursive query: nobody knows how often its inner part runs, PostgreSQL says ten times.
+bool recurses(const PlannedStmt* planned) {
+  return has_node(planned, [](const Plan* node) { return IsA(node, RecursiveUnion); });
+}
+
+/// In hash shape: a lateral subquery, which runs once a row. Without its index or its nested loop
+/// it would scan tables each time.
+bool runs_once_a_row(const PlannedStmt* planned) {
+  return has_node(planned, [](const Plan* node) {
+    return IsA(node, NestLoop) && reinterpret_cast<const NestLoop*>(node)->nestParams != NIL;
+  });
+}
+
+/// Of the subqueries that run once.
+double subqueries_cost(const PlannedStmt* planned) noexcept {
+  double cost = 0;
+  for (int i = 0; i < list_length(planned->subplans); ++i) {
+    const auto* subplan = static_cast<const Plan*>(list_nth(planned->subplans, i));
+    if (subplan != nullptr && bms_is_empty(subplan->extParam)) {
+      cost += planned_costs(subplan).total;
+    }
+  }
+  return cost;
 }
 
 /// What PostgreSQL executes without workers may not bear parallel mode, whatever its label says.
@@ -121,7 +153,6 @@ bool is_taken(const Candidate& candidate, const Bounds& bounds) {
   return candidate.replaced.scans_placed > 0 && candidate.cost < bounds.cost;
 }
 
-/// A correlated subquery that stays one needs the lookups that PostgreSQL would plan for it.
 Candidate plan_candidate(const PlanningCall& planning, const PlannedStmt* first, bool keep_lookups,
                          const Bounds& bounds) {
   PlannedStmt* planned = plan_in_hash_shape(planning, keep_lookups);
@@ -130,17 +161,41 @@ Candidate plan_candidate(const PlanningCall& planning, const PlannedStmt* first,
   return {planned, std::move(replaced), cost};
 }
 
-/// Of the copy in `planning`: with correlated aggregates as joins, or as they are.
+/// Whether what runs once a row, or a subquery, may be cheaper with lookups.
+bool may_want_lookups(const Candidate& candidate, const PlannedStmt* first) {
+  return runs_once_a_row(candidate.planned) ||
+         subqueries_cost(candidate.planned) > subqueries_cost(first);
+}
+
+/// Of a statement without correlated subqueries. Shape: `again` is `planning` with a query of its
+/// own.
+Candidate cheaper_candidate(const PlanningCall& planning, const PlanningCall& again,
+                            const PlannedStmt* first, const Bounds& bounds) {
+  Candidate hashed = plan_candidate(planning, first, false, bounds);
+  if (bounds.limits.exact || hashed.replaced.scans_placed == 0 ||
+      !may_want_lookups(hashed, first)) {
+    return hashed;
+  }
+  Candidate with_lookups = plan_candidate(again, first, true, bounds);
+  const bool cheaper = with_lookups.replaced.scans_placed > 0 && with_lookups.cost < hashed.cost;
+  return cheaper ? std::move(with_lookups) : std::move(hashed);
+}
+
+/// Of the copy in `planning`: with correlated aggregates as joins, or as they are. A correlated
+/// subquery that stays one, and a recursive query, need the lookups that PostgreSQL would plan for
+/// them.
 Candidate best_candidate(const PlanningCall& planning, const PlannedStmt* first,
                          const Bounds& bounds) {
-  if (!has_correlated_subplan(first)) {
-    return plan_candidate(planning, first, false, bounds);
-  }
+  const bool recursive = recurses(first);
   PlanningCall as_written = planning;
   as_written.query = copy_of(planning.query);
+  if (!has_correlated_subplan(first)) {
+    return recursive ? plan_candidate(planning, first, true, bounds)
+                     : cheaper_candidate(planning, as_written, first, bounds);
+  }
   Query* query = planning.query;
   if (call([query] { return pull_up_scalar_aggregates(query); }) > 0) {
-    Candidate joined = plan_candidate(planning, first, false, bounds);
+    Candidate joined = plan_candidate(planning, first, recursive, bounds);
     if (is_taken(joined, bounds)) {
       return joined;
     }

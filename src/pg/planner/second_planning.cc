@@ -91,8 +91,8 @@ void set_shape(const Shape& shape) noexcept {
   max_parallel_workers_per_gather = shape.workers_per_gather;
 }
 
-/// A correlated subquery runs once a row: without its index or its nested loop it would scan tables
-/// each time.
+/// A correlated subquery runs once a row, a recursive query's inner part once a level: without its
+/// index or its nested loop it would scan tables each time.
 Shape shape_with_lookups(const Shape& outer) noexcept {
   Shape shape = kHashShape;
   shape.nestloop = outer.nestloop;

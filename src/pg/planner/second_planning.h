@@ -19,8 +19,8 @@ struct PlanningCall {
   ParamListInfo params;
 };
 
-/// `keep_lookups` leaves index scans and nested loops to the planner's choice: for correlated
-/// subqueries.
+/// `keep_lookups` leaves index scans and nested loops to the planner's choice: for what runs often,
+/// as correlated subqueries do, or is cheap only with them.
 /// Pre:    nobody else uses call.query, which the planner changes.
 /// Post:   the planner's settings are what they were, also after an error.
 /// Errors: PgError.
