@@ -129,6 +129,15 @@ def test_nested_not_in(tables, levels, nested_run):
     assert peak_kb < 500_000  # the shared buffers included
 
 
+def test_not_in_a_join_inside_a_subquery(tables):
+    """The join becomes a part of the subquery's run, not a run of its own."""
+    query = ("select id, (select count(*) from sales where id not in (select s.id from sales s join listed l "
+             "on s.item = l.id where s.units > 0)) from nothing_listed right join listed using (id)")
+    plan = "\n".join(tables.plan(query))
+    assert "Anti Join" in plan and "SubPlan" not in plan, plan
+    tables.assert_same(query, workers=(0, 2))
+
+
 def test_errors_of_a_subquery_that_no_row_needs_are_not_raised(tables):
     for query in ("select count(*) from sales where id < 0 and item not in (select 1 / (id - id) from listed)",
                   "select count(*) from sales where id < 0 and item not in "

@@ -348,7 +348,8 @@ ReplacedPlan replace_subtrees(PlannedStmt* planned, const PlannedStmt* first,
   const double uncharged = uncharged_init_plans(planned);
   Costs costs = replacer.replace(planned->planTree, client);
   std::vector<SubplanSaving> savings(static_cast<std::size_t>(list_length(planned->subplans)));
-  for (int i = 0; i < list_length(planned->subplans); ++i) {
+  // From the outside in, as they are numbered backward: what a NOT IN joins must be as planned.
+  for (int i = list_length(planned->subplans) - 1; i >= 0; --i) {
     auto*& subplan = reinterpret_cast<Plan*&>(planned->subplans->elements[i].ptr_value);
     if (subplan == nullptr) {
       continue;
