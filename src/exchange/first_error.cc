@@ -2,23 +2,9 @@
 
 #include <algorithm>
 
+#include "base/cut_text.h"
+
 namespace sluice::exchange {
-
-namespace {
-
-std::size_t cut_bytes(std::string_view message) noexcept {
-  std::size_t bytes = std::min(message.size(), kErrorMessageBytesMax);
-  if (bytes == message.size()) {
-    return bytes;
-  }
-  // A byte 10xxxxxx continues a character; cutting in front of one would leave half a character.
-  while (bytes > 0 && (static_cast<unsigned char>(message[bytes]) & 0xC0U) == 0x80U) {
-    --bytes;
-  }
-  return bytes;
-}
-
-}  // namespace
 
 bool record_first_error(FirstErrorSlot& slot, SeatIndex seat, base::ErrorKind kind,
                         std::string_view message) noexcept {
@@ -29,7 +15,7 @@ bool record_first_error(FirstErrorSlot& slot, SeatIndex seat, base::ErrorKind ki
                                           std::memory_order_relaxed, std::memory_order_relaxed)) {
     return false;
   }
-  const std::size_t bytes = cut_bytes(message);
+  const std::size_t bytes = base::cut_text(message, kErrorMessageBytesMax).size();
   slot.seat = seat.value();
   slot.kind = static_cast<std::uint8_t>(kind);
   slot.message_bytes = static_cast<std::uint32_t>(bytes);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/cut_text.h"
+
 namespace sluice::plan {
 
 namespace {
@@ -15,7 +17,7 @@ constexpr std::size_t kNameBytesMax = 200;
 
 std::string shortened(std::string name) {
   if (name.size() > kNameBytesMax) {
-    name.resize(kNameBytesMax - 3);
+    name.resize(base::cut_text(name, kNameBytesMax - 3).size());
     name += "...";
   }
   return name;

@@ -1,5 +1,6 @@
 #include "plan/print.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include "plan/enforce_dsm_shuffle.h"
@@ -77,6 +78,23 @@ TEST(Print, NamesOfNestedProjectionsStayShort) {
         {Expr::make_call(Op::kAdd, kInt4, {column_of(0, kInt4), column_of(0, kInt4)})});
   }
   EXPECT_LE(column_names(node)[0].size(), 200U);
+}
+
+TEST(Print, NamesAreCutBetweenCharacters) {
+  for (const char* name : {"€", "a€", "aa€"}) {
+    PlanNode node = build_scan("t", {{name, kInt4}}, 1);
+    for (int i = 0; i < 8; ++i) {
+      node = build_project(
+          std::move(node),
+          {Expr::make_call(Op::kAdd, kInt4, {column_of(0, kInt4), column_of(0, kInt4)})});
+    }
+    std::string shown = column_names(node)[0];
+    EXPECT_GT(shown.size(), 190U);
+    for (std::size_t at = shown.find("€"); at != std::string::npos; at = shown.find("€")) {
+      shown.erase(at, 3);
+    }
+    EXPECT_TRUE(std::ranges::all_of(shown, [](char c) { return (c & 0x80) == 0; })) << shown;
+  }
 }
 
 }  // namespace

@@ -329,3 +329,17 @@ def test_nested_conditions_do_not_multiply(session, wrap):
     assert session.outcome(query, "force") == session.outcome(query, "off")
     plan = "\n".join(session.plan(query, options="costs off, verbose"))
     assert "expression(" in plan or "not used" in plan, plan
+
+
+def test_explain_cuts_names_between_characters(session):
+    """A client with another encoding could not be told of half a character."""
+    session.execute('drop table if exists accents; create table accents ("größe" int8, "a€" int8); '
+                    "insert into accents select i, i from generate_series(1, 100) i; analyze accents")
+    session.connection.set_client_encoding("WIN1252")
+    try:
+        for column in ('"größe"', '"a€"'):
+            for more in range(6):
+                terms = " * ".join([column] * 30 + ["2"] * more)
+                assert any("..." in line for line in session.plan(f"select sum({terms}), max({terms}) from accents", 0, "verbose, costs off"))
+    finally:
+        session.connection.set_client_encoding("UTF8")

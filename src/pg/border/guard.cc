@@ -5,6 +5,7 @@
 #include <new>
 #include <string_view>
 
+#include "base/cut_text.h"
 #include "base/error.h"
 #include "pg/border/pg_error.h"
 #include "pg/border/pg_include.h"
@@ -32,13 +33,7 @@ Captured captured;
 
 /// Copies `text` as a C string, cut at a character's first byte where it is too long.
 void copy_text(char* target, std::string_view text) noexcept {
-  std::size_t bytes = text.size();
-  if (bytes >= kTextBytesMax) {
-    bytes = kTextBytesMax - 1;
-    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) {
-      --bytes;
-    }
-  }
+  const std::size_t bytes = base::cut_text(text, kTextBytesMax - 1).size();
   std::memcpy(target, text.data(), bytes);
   target[bytes] = '\0';
 }
