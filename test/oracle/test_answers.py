@@ -1,5 +1,7 @@
 """PostgreSQL's exact answers: types, NULLs, scales, storage forms, join and grouping shapes."""
 
+import re
+
 import pytest
 
 TYPES = {
@@ -343,3 +345,11 @@ def test_explain_cuts_names_between_characters(session):
                 assert any("..." in line for line in session.plan(f"select sum({terms}), max({terms}) from accents", 0, "verbose, costs off"))
     finally:
         session.connection.set_client_encoding("UTF8")
+
+
+def test_explain_of_more_rows_than_can_be_counted(session):
+    session.execute("drop table if exists same; create table same as select 1 as k, i from generate_series(1, 3000) i; analyze same")
+    joins = " ".join(f"join same t{n} using (k)" for n in range(1, 7))
+    lines = session.plan(f"select k, count(*) from same t0 {joins} group by k", 0, "costs on")
+    estimates = [int(re.search(r"\(rows=(-?\d+)\)", line)[1]) for line in lines if "Hash Join" in line]
+    assert max(estimates) > 2**63 and min(estimates) > 0, "\n".join(lines)

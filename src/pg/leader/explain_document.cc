@@ -1,6 +1,8 @@
 #include "pg/leader/explain_document.h"
 
-#include <cmath>
+#include <array>
+#include <charconv>
+#include <limits>
 #include <utility>
 
 #include "pg/border/pg_include.h"
@@ -26,6 +28,14 @@ std::string joined(const std::vector<std::string>& names) {
     text += (text.empty() ? "" : ", ") + name;
   }
   return text;
+}
+
+/// Estimates may be more than any integer type holds.
+std::string whole_number(double number) {
+  std::array<char, std::numeric_limits<double>::max_exponent10 + 3> text;
+  return {text.data(),
+          std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed, 0)
+              .ptr};
 }
 
 std::uint64_t kilobytes(std::uint64_t bytes) { return (bytes + 1023) / 1024; }
@@ -98,7 +108,7 @@ void ExplainDocument::add_node(const plan::PlanNode& node, int depth) {
 void ExplainDocument::add_node_lines(const plan::PlanNode& node, int depth) {
   std::string line = plan::describe(node);
   if (costs_) {
-    line += "  (rows=" + std::to_string(std::llround(node.rows_estimated)) + ")";
+    line += "  (rows=" + whole_number(node.rows_estimated) + ")";
   }
   if (analyze_) {
     line += (costs_ ? " (" : "  (") + actual_text(node) + ")";
