@@ -377,6 +377,19 @@ def test_permissions_are_checked(tables):
                        "drop owned by sluice_guest; drop role sluice_guest")
 
 
+def test_a_cast_that_keeps_its_own_scale(tables):
+    """PostgreSQL takes the digits of a cast's function as they are, whatever the type's modifier says."""
+    tables.execute("create type own.coin as (cents int); "
+                   f"create function own.worth(own.coin, int4) returns numeric {IN_PLPGSQL} as 'begin return $1.cents / 2.0::numeric(9,1); end'; "
+                   "create cast (own.coin as numeric) with function own.worth(own.coin, int4); "
+                   "create table own.purse as select i, row(i % 7)::own.coin as c from generate_series(1, 500) i; analyze own.purse")
+    try:
+        for query in ("select c::numeric(10,2), count(*) from purse group by 1", "select i % 3, min(c::numeric(10,2)), sum(c::numeric(10,2)) from purse group by 1"):
+            tables.assert_same(query, workers=WORKERS, taken=None)
+    finally:
+        tables.execute("drop table own.purse; drop type own.coin cascade")
+
+
 def test_permission_to_compare_the_keys_of_groups(tables):
     tables.execute("drop role if exists sluice_guest; create role sluice_guest; grant usage on schema own to sluice_guest; grant select on sales to sluice_guest; "
                    "revoke execute on function int4eq(int, int) from public; set role sluice_guest")

@@ -32,18 +32,18 @@ Datum numeric_datum(base::Int128 value, bool is_nan, int scale) {
   return PointerGetDatum(target);
 }
 
-/// A numeric as a decimal of `type`; false where it is none. Runs in: call().
+/// A numeric as a decimal of `type`; false where it is none, or has another scale: a cast function
+/// may return what its type modifier does not say. Runs in: call().
 bool store_numeric(Datum value, const DataType& type, std::uint32_t row, std::byte* values) {
   auto* numeric = pg_detoast_datum_packed(reinterpret_cast<varlena*>(DatumGetPointer(value)));
   const NumericValue read = read_numeric(VARDATA_ANY(numeric), VARSIZE_ANY_EXHDR(numeric));
   base::Int128 scaled = vector::kDecimalNan128;
   if (read.kind != NumericKind::kNan) {
-    const auto rescaled = rescale(read.scaled, read.scale, type.scale);
-    if (read.kind != NumericKind::kFinite || !rescaled.has_value() ||
-        decimal_digits(*rescaled) > type.precision) {
+    if (read.kind != NumericKind::kFinite || read.scale != type.scale ||
+        decimal_digits(read.scaled) > type.precision) {
       return false;
     }
-    scaled = *rescaled;
+    scaled = read.scaled;
   }
   if (type.is_decimal64()) {
     reinterpret_cast<std::int64_t*>(values)[row] =

@@ -7,7 +7,6 @@
 #include "engine/physical.h"
 #include "pg/border/call.h"
 #include "pg/port/column_datum.h"
-#include "pg/port/numeric_format.h"
 #include "vector/batch_builder.h"
 
 SLUICE_PG_HEADERS_BEGIN
@@ -32,14 +31,6 @@ struct Target {
   StoredForm form;
   vector::ColumnBuffer* column;
 };
-
-/// Whether a numeric has as many digits behind the point as its column: with fewer it would come
-/// out with more. NaN has none. Runs in: call().
-bool has_scale_of(const Target& target, Datum value) {
-  auto* numeric = pg_detoast_datum_packed(reinterpret_cast<varlena*>(DatumGetPointer(value)));
-  const NumericValue read = read_numeric(VARDATA_ANY(numeric), VARSIZE_ANY_EXHDR(numeric));
-  return read.kind != NumericKind::kFinite || read.scale == target.type.scale;
-}
 
 /// Says whether a decimal is NaN, so that whoever computes with the column looks for it.
 bool is_nan(const Target& target, std::uint32_t row) noexcept {
@@ -121,9 +112,8 @@ bool PlanInputSource::store_row(TupleTableSlot* slot, std::uint32_t row) {
     }
     const Datum value = slot->tts_values[target.attribute];
     const bool is_decimal = target.type.kind == plan::TypeKind::kDecimal;
-    fits =
-        fits && (!is_decimal || has_scale_of(target, value)) &&
-        store_datum(value, target.type, target.form, row, target.column->as<std::byte>(), strings_);
+    fits = fits && store_datum(value, target.type, target.form, row, target.column->as<std::byte>(),
+                               strings_);
     if (fits && is_decimal && is_nan(target, row)) {
       target.column->set_may_hold_nan();
     }
