@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <span>
 
 #include "base/arena.h"
@@ -25,6 +26,21 @@ struct Frame {
   std::span<const vector::ColumnView> columns;
   std::uint32_t rows = 0;
   std::uint64_t number = 0;  // of the evaluation; shared nodes compute once a number
+  std::uint64_t batch = 0;   // from 1 on; a batch is evaluated more than once after a RowsCut
+};
+
+/// A node's results for the rows from end() on would take too much memory together with those
+/// before it. Whoever evaluates the batch asks again for the rows before, and for the others after
+/// that.
+class RowsCut final : public std::exception {
+ public:
+  explicit RowsCut(std::uint32_t end) noexcept : end_(end) {}
+  [[nodiscard]] const char* what() const noexcept override { return "results are too large"; }
+  /// Shape: behind the first of the rows that the node was asked for, not behind the last.
+  [[nodiscard]] std::uint32_t end() const noexcept { return end_; }
+
+ private:
+  std::uint32_t end_;
 };
 
 /// Owned by the program's pool.
@@ -36,6 +52,7 @@ class ExprNode {
   virtual ~ExprNode() = default;
 
   /// Values at `rows`; other rows are unspecified but readable. Valid until the next evaluate().
+  /// Errors: RowsCut.
   [[nodiscard]] virtual vector::ColumnView evaluate(const Frame& frame, Rows rows) = 0;
 
   /// Of a bool expression: writes those of `rows` for which it is true (neither false nor NULL),

@@ -1,6 +1,8 @@
 #include "engine/expr_program.h"
 
+#include "base/check.h"
 #include "engine/expr_compiler.h"
+#include "engine/expr_slices.h"
 
 namespace sluice::engine {
 
@@ -21,6 +23,7 @@ struct ExprPrograms::Impl {
   std::vector<ExprNode*> roots;
   std::vector<ColumnView> results;
   std::uint64_t number = 0;
+  std::uint64_t batch = 0;
 };
 
 ExprPrograms::ExprPrograms(const std::vector<plan::Expr>& exprs,
@@ -31,10 +34,23 @@ ExprPrograms& ExprPrograms::operator=(ExprPrograms&&) noexcept = default;
 ExprPrograms::~ExprPrograms() = default;
 
 std::span<const ColumnView> ExprPrograms::evaluate(const Batch& batch) {
-  const Frame frame{batch.columns(), batch.rows(), ++impl_->number};
-  for (std::size_t i = 0; i < impl_->roots.size(); ++i) {
-    impl_->results[i] = impl_->roots[i]->evaluate(frame, {batch.selection(), batch.count()});
-  }
+  std::uint32_t count = 0;
+  const auto results = evaluate_from(batch, 0, count);
+  SLUICE_CHECK(count == batch.count(), "a batch's results are too large for one evaluation");
+  return results;
+}
+
+std::span<const ColumnView> ExprPrograms::evaluate_from(const Batch& batch, std::uint32_t first,
+                                                        std::uint32_t& count) {
+  impl_->batch += first == 0 ? 1 : 0;
+  const Rows asked = rows_behind({batch.selection(), batch.count()}, first);
+  const Rows done = evaluate_first(asked, [&](Rows rows) {
+    const Frame frame{batch.columns(), batch.rows(), ++impl_->number, impl_->batch};
+    for (std::size_t i = 0; i < impl_->roots.size(); ++i) {
+      impl_->results[i] = impl_->roots[i]->evaluate(frame, rows);
+    }
+  });
+  count = done.count;
   return impl_->results;
 }
 
@@ -53,8 +69,11 @@ struct Predicate::Impl {
     }
   }
 
+  [[nodiscard]] std::uint32_t select(const Frame& frame, Rows rows, RowIndex* passed) const;
+
   ExprCompiler compiler;
   std::vector<ExprNode*> roots;
+  std::uint64_t batch = 0;
 };
 
 Predicate::Predicate(const std::vector<plan::Expr>& conjuncts,
@@ -67,9 +86,21 @@ Predicate::~Predicate() = default;
 bool Predicate::empty() const noexcept { return impl_->roots.empty(); }
 
 std::uint32_t Predicate::filter(const Batch& batch, RowIndex* passed) {
-  const Frame frame{batch.columns(), batch.rows(), 0};
-  Rows rows{batch.selection(), batch.count()};
-  for (ExprNode* conjunct : impl_->roots) {
+  const Frame frame{batch.columns(), batch.rows(), 0, ++impl_->batch};
+  Rows left{batch.selection(), batch.count()};
+  std::uint32_t passed_count = 0;
+  do {
+    std::uint32_t count = 0;
+    const Rows done = evaluate_first(
+        left, [&](Rows rows) { count = impl_->select(frame, rows, passed + passed_count); });
+    passed_count += count;
+    left = rows_behind(left, done.count);
+  } while (left.count != 0);
+  return passed_count;
+}
+
+std::uint32_t Predicate::Impl::select(const Frame& frame, Rows rows, RowIndex* passed) const {
+  for (ExprNode* conjunct : roots) {
     if (rows.count == 0) {
       return 0;
     }

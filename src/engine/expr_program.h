@@ -25,8 +25,15 @@ class ExprPrograms {
   ~ExprPrograms();
 
   /// One column an expression, with values at the batch's counted physical rows (other rows are
-  /// unspecified but readable). Valid until the next evaluate(); may alias input columns.
+  /// unspecified but readable). Valid until the next evaluation; may alias input columns.
+  /// Shape: their strings take little memory together.
   [[nodiscard]] std::span<const vector::ColumnView> evaluate(const vector::Batch& batch);
+  /// The same from the `first` counted row on, for as many rows as their strings may take memory
+  /// together, at least one. Writes how many those are. What is asked for next are the rows behind
+  /// them, unless `first` is 0: that is another batch.
+  [[nodiscard]] std::span<const vector::ColumnView> evaluate_from(const vector::Batch& batch,
+                                                                  std::uint32_t first,
+                                                                  std::uint32_t& count);
 
  private:
   struct Impl;
@@ -56,8 +63,8 @@ class Predicate {
 
   [[nodiscard]] bool empty() const noexcept;
   /// Writes the physical row numbers that pass (NULL does not), ascending, and returns how many.
-  /// Shape: `passed` has room for kBatchRowsMax rows; only the columns the conjuncts read need
-  ///        values.
+  /// Shape: `passed` has room for kBatchRowsMax rows and is not the batch's selection; only the
+  ///        columns the conjuncts read need values.
   [[nodiscard]] std::uint32_t filter(const vector::Batch& batch, vector::RowIndex* passed);
 
  private:

@@ -20,11 +20,13 @@ class ForeignFunction {
   ForeignFunction& operator=(const ForeignFunction&) = delete;
   virtual ~ForeignFunction() = default;
 
-  /// Computes the values at `rows` of the arguments, and whether each is valid, into `result`.
-  /// Shape:  a string of `result` is valid until the next call.
+  /// Computes the values at `rows` of the arguments, and whether each is valid, into `result`: of
+  /// the first ones, until their strings take together what a slice of a batch may take. Returns
+  /// how many rows it has computed. `forgets`: nobody needs the strings of earlier calls any more;
+  /// then it is at least one row. Strings are valid until a call that forgets them.
   /// Errors: whatever the expression raises; kAbandon for a result that its type does not hold.
-  virtual void evaluate(std::span<const vector::ColumnView> args, Rows rows,
-                        const ValueBuffer& result) = 0;
+  [[nodiscard]] virtual std::uint32_t evaluate(std::span<const vector::ColumnView> args, Rows rows,
+                                               bool forgets, const ValueBuffer& result) = 0;
 };
 
 /// `definition` is what the planner wrote into the expression.

@@ -1,9 +1,11 @@
 #include "engine/foreign_function.h"
 
 #include <gtest/gtest.h>
+#include <numeric>
 
 #include "base/error.h"
 #include "engine/expr_program.h"
+#include "engine/stream_operators.h"
 
 namespace sluice::engine {
 namespace {
@@ -19,13 +21,19 @@ constexpr DataType kBool = DataType::of(TypeKind::kBool);
 constexpr std::size_t kBudgetBytes = std::size_t{64} << 20;
 
 std::uint32_t rows_seen = 0;
+std::uint32_t rows_held_max = UINT32_MAX;  // by one function
 
 /// The first argument plus the length of the definition; NULL for what is negative.
 class Adder final : public ForeignFunction {
  public:
   explicit Adder(std::size_t added) : added_(static_cast<std::int32_t>(added)) {}
-  void evaluate(std::span<const ColumnView> args, Rows rows, const ValueBuffer& result) override {
-    for_each_row(rows, [&](std::uint32_t row) {
+  std::uint32_t evaluate(std::span<const ColumnView> args, Rows rows, bool forgets,
+                         const ValueBuffer& result) override {
+    held_ = forgets ? 0 : held_;
+    const std::uint32_t count = std::min(rows.count, rows_held_max - held_);
+    held_ += count;
+    EXPECT_TRUE(count != 0 || !forgets);
+    for_each_row({rows.selection, count}, [&](std::uint32_t row) {
       ++rows_seen;
       const std::int32_t value = args[0].as<std::int32_t>()[row];
       result.as<std::int32_t>()[row] = value + added_;
@@ -33,9 +41,11 @@ class Adder final : public ForeignFunction {
       result.validity[row / 64] =
           value < 0 ? result.validity[row / 64] & ~bit : result.validity[row / 64] | bit;
     });
+    return count;
   }
 
  private:
+  std::uint32_t held_ = 0;
   std::int32_t added_;
 };
 
@@ -57,6 +67,7 @@ class Foreign : public ::testing::Test {
   Foreign() {
     set_foreign_function_maker(make_adder);
     rows_seen = 0;
+    rows_held_max = UINT32_MAX;
   }
   ~Foreign() override { set_foreign_function_maker(nullptr); }
 
@@ -92,6 +103,85 @@ TEST_F(Foreign, OnlyRowsThatAreNeededAreComputed) {
   ASSERT_EQ(predicate.filter(batch_, passed), 1U);
   EXPECT_EQ(passed[0], 3);
   EXPECT_EQ(rows_seen, 2U);
+}
+
+/// 100 rows, and every other one of them.
+struct Hundred {
+  Hundred() {
+    std::iota(std::begin(values), std::end(values), 0);
+    for (std::uint32_t i = 0; i < 50; ++i) {
+      odd[i] = static_cast<vector::RowIndex>(2 * i + 1);
+    }
+  }
+  [[nodiscard]] vector::Batch batch(bool all) const {
+    return all ? vector::Batch({&column, 1}, 100) : vector::Batch({&column, 1}, 100, odd, 50);
+  }
+
+  std::int32_t values[100];
+  vector::RowIndex odd[50];
+  ColumnView column{vector::PhysicalType::kInt32, false, values, nullptr};
+};
+
+TEST_F(Foreign, APredicateThatHoldsFewRowsAtATimePassesTheSame) {
+  const Hundred hundred;
+  const auto is_above = [](Expr arg, int bound) {
+    return Expr::make_call(Op::kGreater, kBool, {std::move(arg), Expr::make_integer(bound, kInt)});
+  };
+  const Expr column = Expr::make_column(0, kInt);
+  const Expr either =
+      Expr::make_call(Op::kOr, kBool, {is_above(adder(column), 60), is_above(column, 20)});
+  for (const bool all : {true, false}) {
+    for (const std::uint32_t held : {1U, 7U, 33U, 100U}) {
+      rows_held_max = held;
+      rows_seen = 0;
+      Predicate predicate({is_above(adder(adder(column)), 9), either}, {kInt}, budget_);
+      vector::RowIndex passed[vector::kBatchRowsMax];
+      for (std::uint32_t batch = 1; batch <= 2; ++batch) {
+        const std::uint32_t count = predicate.filter(hundred.batch(all), passed);
+        ASSERT_EQ(count, all ? 79U : 40U);
+        for (std::uint32_t i = 0; i < count; ++i) {
+          EXPECT_EQ(passed[i], 21 + (all ? i : 2 * i));
+        }
+        // Twice for the first condition, once for those of its rows that come to the second.
+        EXPECT_EQ(rows_seen, batch * (all ? 100 + 100 + 96 : 50 + 50 + 48));
+      }
+    }
+  }
+}
+
+TEST_F(Foreign, ProjectedRowsComeInParts) {
+  const Hundred hundred;
+  const Expr column = Expr::make_column(0, kInt);
+  const Expr lazy =
+      Expr::make_call(Op::kCase, kInt,
+                      {Expr::make_call(Op::kGreater, kBool, {column, Expr::make_integer(30, kInt)}),
+                       adder(column), Expr::make_integer(-1, kInt)});
+  for (const bool all : {true, false}) {
+    for (const std::uint32_t held : {1U, 7U, 33U}) {
+      rows_held_max = held;
+      rows_seen = 0;
+      NodeCounters counters;
+      ProjectOperator project({{adder(adder(column)), lazy}}, {kInt}, budget_, counters);
+      for (std::uint32_t batch = 1; batch <= 2; ++batch) {
+        OperatorState state = OperatorState::kHaveMore;
+        std::int32_t next = all ? 0 : 1;
+        while (state == OperatorState::kHaveMore) {
+          vector::Batch out;
+          state = project.process(hundred.batch(all), out);
+          EXPECT_GE(out.count(), 1U);
+          EXPECT_LE(out.count(), held);
+          for (std::uint32_t i = 0; i < out.count(); ++i, next += all ? 1 : 2) {
+            const std::uint32_t row = out.row(i);
+            EXPECT_EQ(out.column(0).as<std::int32_t>()[row], next + 6);
+            EXPECT_EQ(out.column(1).as<std::int32_t>()[row], next > 30 ? next + 3 : -1);
+          }
+        }
+        EXPECT_EQ(next, all ? 100 : 101);
+        EXPECT_EQ(counters.rows, batch * (all ? 100 : 50));
+        EXPECT_EQ(rows_seen, batch * (all ? 200 + 69 : 100 + 35));
+      }
+    }
+  }
 }
 
 TEST_F(Foreign, WithoutAMakerIsAnError) {

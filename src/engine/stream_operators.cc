@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/row_store.h"
+
 namespace sluice::engine {
 
 using vector::Batch;
@@ -38,9 +40,14 @@ ProjectOperator::ProjectOperator(const plan::ProjectSpec& spec,
     : programs_(spec.exprs, input, budget), counters_(counters) {}
 
 OperatorState ProjectOperator::process(const Batch& in, Batch& out) {
-  out = Batch(programs_.evaluate(in), in.rows(), in.selection(), in.count());
+  const std::uint32_t first = done_;
+  std::uint32_t count = 0;
+  const auto columns = programs_.evaluate_from(in, first, count);
+  const bool all = count == in.count();
+  out = Batch(columns, in.rows(), all ? in.selection() : counted_rows(in) + first, count);
   count_batch(counters_, out);
-  return OperatorState::kNeedInput;
+  done_ = first + count == in.count() ? 0 : first + count;
+  return done_ == 0 ? OperatorState::kNeedInput : OperatorState::kHaveMore;
 }
 
 LimitOperator::LimitOperator(const plan::LimitSpec& spec, NodeCounters& counters) noexcept

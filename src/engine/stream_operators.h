@@ -24,6 +24,7 @@ class FilterOperator final : public Operator {
   NodeCounters& counters_;
 };
 
+/// Hands an input out in parts where the strings it computes take too much memory together.
 class ProjectOperator final : public Operator {
  public:
   ProjectOperator(const plan::ProjectSpec& spec, const std::vector<plan::DataType>& input,
@@ -32,6 +33,7 @@ class ProjectOperator final : public Operator {
 
  private:
   ExprPrograms programs_;
+  std::uint32_t done_ = 0;  // of the counted rows of the current input
   NodeCounters& counters_;
 };
 

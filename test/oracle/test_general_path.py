@@ -1,5 +1,7 @@
 """Expressions without a kernel in the engine, which PostgreSQL evaluates row by row inside a run."""
 
+import collections
+
 import pytest
 
 CONDITIONS = (
@@ -59,6 +61,35 @@ def test_arguments_of_aggregates(tables, argument):
 def test_long_strings_live_as_long_as_their_batch(tables):
     tables.assert_same("select upper(repeat(word, 30)), max(reverse(repeat(word, 20)) collate \"C\"), count(*) "
                        "from facts_of_all_kinds group by 1")
+
+
+@pytest.mark.parametrize("query", (
+    "select w.id from wide w join mates m using (id) where repeat(repeat('w', 100), w.n) <> 'y'",
+    "select w.id, m.id from wide w join mates m on repeat(repeat('w', 100), w.n) = m.word",
+    "select w.id, m.n from wide w left join mates m on w.id = m.id and repeat(repeat('w', 100), w.n + m.n) <> 'y'"), ids=("filter", "key", "residual"))
+def test_strings_of_a_batch_beyond_a_gigabyte(session, query):
+    """The first rows are out before the long ones come: a batch is evaluated in parts then."""
+    session.execute("drop table if exists wide, mates; create table wide (id int, n int); create table mates (id int, n int, word text);"
+                    "insert into wide select i, case when i <= 9000 then 1 else 10000 end from generate_series(1, 10800) i;"
+                    "insert into mates select i, 3, case when i < 3 then repeat('w', 100) else 'm' || i end from generate_series(1, 10800) i;"
+                    "analyze wide, mates; set max_parallel_workers_per_gather = 0; set work_mem = '64MB'")
+    assert session.assert_same(query, workers=(0, 2))[0] == "rows"
+    session.execute("reset max_parallel_workers_per_gather; reset work_mem")
+
+
+def test_parts_of_a_batch_call_a_function_once_a_row(session):
+    session.execute("drop table if exists calls; create table calls (id int); insert into calls select generate_series(1, 400);"
+                    "create or replace function long_word(id int) returns text language plpgsql stable parallel safe as "
+                    "$$begin raise notice 'word %', id; return repeat('x', 100000 + id); end$$; analyze calls; set work_mem = '256MB'")
+    query = "select octet_length(w), n from (select long_word(id) w, count(*) n from calls group by 1 offset 0) q"
+    assert session.is_taken(query)
+    calls = {}
+    for mode in ("off", "force"):
+        session.connection.notices = calls[mode] = collections.deque()  # of a list psycopg2 keeps the last 50
+        session.rows(query, mode)
+    session.connection.notices = []
+    session.execute("reset work_mem")
+    assert len(calls["off"]) == 400 and sorted(calls["off"]) == sorted(calls["force"])
 
 
 def test_joins_on_and_above_what_postgresql_computes(tables):

@@ -62,7 +62,7 @@ bool store_bytes(Datum value, const StoredForm& form, std::uint32_t row, std::by
   const char* kept = bytes.data();
   if (size > StringRef::kInlineBytes) {
     strings.bytes += size;
-    if (strings.bytes > Strings::kBytesMax) {
+    if (strings.bytes > strings.bytes_max) {
       return false;
     }
     kept = static_cast<char*>(

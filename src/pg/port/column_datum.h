@@ -27,10 +27,11 @@ struct Strings {
 
   MemoryContext context = nullptr;
   std::size_t bytes = 0;
+  std::size_t bytes_max = kBytesMax;
 };
 
 /// Writes a value that is not NULL to values[row]; a string's bytes are copied to `strings`. False
-/// where the type or Strings::kBytesMax does not hold it.
+/// where the type or Strings::bytes_max does not hold it.
 /// Shape: as datum_of(). Runs in: call().
 [[nodiscard]] bool store_datum(Datum value, const plan::DataType& type, const StoredForm& form,
                                std::uint32_t row, std::byte* values, Strings& strings);

@@ -23,6 +23,9 @@ namespace sluice::pg {
 
 namespace {
 
+/// A batch's rows come in slices of about so many bytes of strings, and whatever the last row adds.
+constexpr std::size_t kStringBytesEnough = std::size_t{16} << 20;
+
 using engine::Rows;
 using plan::DataType;
 using vector::ColumnView;
@@ -131,25 +134,29 @@ class PgForeignFunction final : public engine::ForeignFunction {
         node_(std::move(made)),
         made_(node_.mapped()),
         arg_types_(args.begin(), args.end()),
-        type_(type) {}
+        type_(type),
+        strings_{made_.strings, 0, SIZE_MAX} {}
   ~PgForeignFunction() override {
     if (const auto found = pools().find(pool_); found != pools().end()) {
       found->second.idle.insert(std::move(node_));
     }
   }
 
-  void evaluate(std::span<const ColumnView> args, Rows rows,
-                const engine::ValueBuffer& result) override {
-    if (!computed(args, rows, result)) {
-      base::throw_abandon(type_.is_varlen() ? "strings that PostgreSQL computed are too long"
-                                            : "a numeric does not fit the type planned for it");
+  std::uint32_t evaluate(std::span<const ColumnView> args, Rows rows, bool forgets,
+                         const engine::ValueBuffer& result) override {
+    bool fits = true;
+    const std::uint32_t count = computed(args, rows, forgets, result, fits);
+    if (!fits) {
+      base::throw_abandon("a numeric does not fit the type planned for it");
     }
+    return count;
   }
 
  private:
-  bool computed(std::span<const ColumnView> args, Rows rows, const engine::ValueBuffer& result) {
+  std::uint32_t computed(std::span<const ColumnView> args, Rows rows, bool forgets,
+                         const engine::ValueBuffer& result, bool& fits) {
     try {
-      return call([&] { return compute(args, rows, result); });
+      return call([&] { return compute(args, rows, forgets, result, fits); });
     } catch (const PgError& error) {
       if (is_of_the_value(error)) {
         throw PgValueError(error.data());
@@ -158,12 +165,16 @@ class PgForeignFunction final : public engine::ForeignFunction {
     }
   }
 
-  /// False where a result is not of its type. Runs in: call().
-  bool compute(std::span<const ColumnView> args, Rows rows, const engine::ValueBuffer& result) {
-    MemoryContextReset(made_.strings);
-    Strings strings{made_.strings, 0};
-    bool fits = true;
-    engine::for_each_row(rows, [&](std::uint32_t row) {
+  /// Writes false to `fits` where a result is not of its type. Runs in: call().
+  std::uint32_t compute(std::span<const ColumnView> args, Rows rows, bool forgets,
+                        const engine::ValueBuffer& result, bool& fits) {
+    if (forgets) {
+      MemoryContextReset(made_.strings);
+      strings_.bytes = 0;
+    }
+    std::uint32_t count = 0;
+    for (; count < rows.count && strings_.bytes < kStringBytesEnough; ++count) {
+      const std::uint32_t row = rows.selection == nullptr ? count : rows.selection[count];
       CHECK_FOR_INTERRUPTS();
       ResetExprContext(made_.context);
       MemoryContext outer = MemoryContextSwitchTo(made_.context->ecxt_per_tuple_memory);
@@ -180,11 +191,12 @@ class PgForeignFunction final : public engine::ForeignFunction {
         clear(result, row);
       } else {
         result.validity[row / 64] |= bit;
-        fits = fits && store_datum(value, type_, made_.result_form, row, result.values, strings);
+        fits = fits && store_datum(value, type_, made_.result_form, row, result.values, strings_);
       }
       MemoryContextSwitchTo(outer);
-    });
-    return fits;
+    }
+    ResetExprContext(made_.context);  // the last row's value may be large
+    return count;
   }
 
   /// Whoever reads what lies under a NULL finds no old pointer.
@@ -199,6 +211,7 @@ class PgForeignFunction final : public engine::ForeignFunction {
   const Machinery& made_;
   std::vector<DataType> arg_types_;
   DataType type_;
+  Strings strings_;
 };
 
 }  // namespace
