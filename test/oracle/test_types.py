@@ -346,3 +346,13 @@ def test_negative_zeros_alone(session, query):
     plan = "\n".join(session.plan(query, 2, "analyze, verbose, timing off, summary off, costs off"))
     assert "gave up" not in plan and "bandon" not in plan, plan
     session.execute("reset max_parallel_workers_per_gather")
+
+
+def test_extreme_of_zeros_by_an_index(session):
+    """PostgreSQL's own plan comes to the zeros in another order than a scan, which answers for a run given up."""
+    session.execute("drop table if exists zeros; create table zeros (x float8);"
+                    "insert into zeros values ('0'), ('-0');"
+                    "insert into zeros select g from generate_series(1, 20000) g;"
+                    "create index on zeros (x); analyze zeros; set max_parallel_workers_per_gather = 0")
+    session.assert_same("select min(x) from zeros", workers=(0, 2), taken=False)
+    session.execute("reset max_parallel_workers_per_gather")

@@ -285,6 +285,10 @@ void AggregateBuilder::add_extremum(Aggref* aggref, ScopeColumn& column, Recipe 
   if (has_open_length(reinterpret_cast<Node*>(entry->expr))) {
     decline(Reason::kType, "min or max of a bpchar without a length");
   }
+  // A run that is given up for zeros of two signs is done over in this plan's order.
+  if (argument.expr.type.kind == TypeKind::kFloat64 && input_order_ == InputOrder::kOther) {
+    decline(Reason::kOrder, "min or max of float8 in another order than that of PostgreSQL's plan");
+  }
   column.type = argument.expr.type;
   column.column =
       add_call(recipe == Recipe::kMin ? AggregateFunction::kMin : AggregateFunction::kMax,

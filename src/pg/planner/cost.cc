@@ -75,11 +75,26 @@ class WorkEstimate {
   Work work_;
 };
 
+/// What PostgreSQL charges for the rows of its inner side in the hash table, where the engine has
+/// those of the other, smaller one there.
+/// Source: src/backend/optimizer/path/costsize.c, initial_cost_hashjoin()
+double spared_by_smaller_table(const Plan* node) noexcept {
+  if (!IsA(node, HashJoin)) {
+    return 0;
+  }
+  const JoinType type = reinterpret_cast<const HashJoin*>(node)->join.jointype;
+  if (type != JOIN_INNER && type != JOIN_SEMI && type != JOIN_ANTI) {
+    return 0;
+  }
+  const double rows = innerPlan(node)->plan_rows - outerPlan(node)->plan_rows;
+  return std::max(rows, 0.0) * cpu_tuple_cost;
+}
+
 void WorkEstimate::add(const Plan* node) {
   if (std::ranges::find(plan_inputs_, node) != plan_inputs_.end()) {
     return;
   }
-  double own = without_penalty(node->total_cost);
+  double own = without_penalty(node->total_cost) - spared_by_smaller_table(node);
   for_each_child(node, [&](const Plan* child) {
     own -= without_penalty(child->total_cost);
     add(child);
