@@ -355,4 +355,11 @@ def test_extreme_of_zeros_by_an_index(session):
                     "insert into zeros select g from generate_series(1, 20000) g;"
                     "create index on zeros (x); analyze zeros; set max_parallel_workers_per_gather = 0")
     session.assert_same("select min(x) from zeros", workers=(0, 2), taken=False)
+    session.execute("drop table zeros; create table zeros (k int, x float8);"
+                    "insert into zeros values (2, '-0'), (1, '0');"
+                    "insert into zeros select g, g from generate_series(3, 20000) g;"
+                    "create index on zeros (k); analyze zeros; set enable_bitmapscan = off")
+    session.assert_same("select x, count(*) from zeros where k < 50 group by x", workers=(0, 2), taken=False)
+    session.assert_same("select distinct x from zeros where k < 50", workers=(0, 2), taken=False)
+    session.execute("reset enable_bitmapscan")
     session.execute("reset max_parallel_workers_per_gather")

@@ -73,6 +73,17 @@ def test_an_empty_side_beside_one_that_raises_nothing_is_no_reason(tables):
     for workers in (0, 2):
         lines = tables.plan(query, workers, "analyze, costs off, timing off")
         assert not any("Abandoned" in line for line in lines), "\n".join(lines)
+        # The word is there where it is one.
+        lines = tables.plan(query + " and o.z + 1 > 0", workers, "analyze, costs off, timing off")
+        assert any("Abandoned" in line for line in lines), "\n".join(lines)
+
+
+def test_rows_that_are_all_asked_for_may_raise(tables):
+    """A limit or a cursor may stop; what inserts or appends reads to the end."""
+    query = "select o.k from ve_outer o join ve_half i using (k) where o.k + 1 > 5"
+    tables.execute("create table if not exists ve_taken (k int)")
+    assert tables.is_taken("insert into ve_taken " + query)
+    tables.assert_same(f"select count(*), sum(k) from ({query} union all select k from ve_inner offset 0) q")
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2, 4])
@@ -128,3 +139,16 @@ def test_users_functions_are_not_called_again(tables):
     with pytest.raises(psycopg2.errors.DivisionByZero):
         tables.execute("select sum(10 / (ve_told(o.k) - 20000)) from ve_outer o join ve_outer i using (k)")
     assert len(tables.connection.notices) == 1, tables.connection.notices
+
+
+def test_nor_below_a_node_that_postgresql_executes(tables):
+    tables.execute("""create or replace function ve_noisy(i int) returns bool stable parallel safe
+        language plpgsql as $$begin raise notice 'n %', i; return false; end$$""")
+    query = ("select count(*) from ve_outer o join (select y from generate_series(1, 3) y "
+             "where ve_noisy(y) offset 0) q on o.k = q.y where 10 / o.z > -1")
+    counts = []
+    for mode in ("off", "force"):
+        del tables.connection.notices[:]
+        assert tables.rows(query, mode)[1] == [(0,)]
+        counts.append(len(tables.connection.notices))
+    assert tables.is_taken(query) and counts == [3, 3], counts

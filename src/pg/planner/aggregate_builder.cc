@@ -233,6 +233,10 @@ void AggregateBuilder::add_key(Var* var) {
   if (!column->type.has_equality()) {
     decline(Reason::kType, "group key of a type that only PostgreSQL compares");
   }
+  // A run that is given up for zeros of two signs is done over in this plan's order.
+  if (column->type.kind == TypeKind::kFloat64 && input_order_ == InputOrder::kOther) {
+    decline(Reason::kOrder, "float8 group key in another order than that of PostgreSQL's plan");
+  }
   ScopeColumn key = *column;
   spec_.group_keys.push_back(add_input(plan::Expr::make_column(column->column, column->type)));
   key.column = static_cast<std::uint32_t>(spec_.group_keys.size() - 1);
@@ -285,7 +289,6 @@ void AggregateBuilder::add_extremum(Aggref* aggref, ScopeColumn& column, Recipe 
   if (has_open_length(reinterpret_cast<Node*>(entry->expr))) {
     decline(Reason::kType, "min or max of a bpchar without a length");
   }
-  // A run that is given up for zeros of two signs is done over in this plan's order.
   if (argument.expr.type.kind == TypeKind::kFloat64 && input_order_ == InputOrder::kOther) {
     decline(Reason::kOrder, "min or max of float8 in another order than that of PostgreSQL's plan");
   }

@@ -132,6 +132,7 @@ std::optional<ChildColumns> lower_plan_input(Lowering& lowering, Plan* node,
   if (verdict.is_volatile || (verdict.may_raise && !lowering.read_whole)) {
     return std::nullopt;
   }
+  lowering.calls_users = lowering.calls_users || verdict.calls_users;
   plan::PlanInputSpec spec;
   spec.number = static_cast<std::uint32_t>(lowering.plan_inputs.size());
   spec.name = plan_node_name(node);

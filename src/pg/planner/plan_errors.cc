@@ -396,11 +396,13 @@ PlanVerdict verdict_on(const Statement& statement, const Plan* node) {
   List* expressions = expressions_of(node);
   PlanVerdict verdict{node_is_volatile(node, expressions),
                       call([node] { return node_itself_raises(node); }) ||
-                          expressions_raise(statement, node, reinterpret_cast<Node*>(expressions))};
+                          expressions_raise(statement, node, reinterpret_cast<Node*>(expressions)),
+                      !calls_built_ins_only(reinterpret_cast<Node*>(expressions))};
   const auto add = [&](const Plan* behind) {
     const PlanVerdict of_it = verdict_on(statement, behind);
     verdict.is_volatile = verdict.is_volatile || of_it.is_volatile;
     verdict.may_raise = verdict.may_raise || of_it.may_raise;
+    verdict.calls_users = verdict.calls_users || of_it.calls_users;
   };
   for (const SubPlan* subquery : subqueries_read(expressions, *verdicts.init_plans)) {
     verdict.may_raise = verdict.may_raise || rows_raise(statement, *subquery);

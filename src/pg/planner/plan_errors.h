@@ -19,6 +19,8 @@ struct PlanVerdict {
   bool is_volatile = false;
   /// Executing it to its end may raise an error that depends on its rows. What is not known may.
   bool may_raise = false;
+  /// It calls functions that are not PostgreSQL's own: somebody may notice that they are called.
+  bool calls_users = false;
 };
 
 /// Those given so far for a statement.

@@ -26,6 +26,7 @@ SLUICE_PG_HEADERS_BEGIN
 #include <access/parallel.h>
 #include <miscadmin.h>
 #include <nodes/nodeFuncs.h>
+#include <optimizer/cost.h>
 #include <optimizer/planmain.h>
 #include <optimizer/planner.h>
 SLUICE_PG_HEADERS_END
@@ -203,8 +204,20 @@ Candidate best_candidate(const PlanningCall& planning, const PlannedStmt* first,
   return plan_candidate(as_written, first, true, bounds);
 }
 
+/// Whether settings of the session rule nodes out, so that penalties may be in PostgreSQL's costs.
+bool rules_nodes_out() noexcept {
+  return !(enable_seqscan && enable_indexscan && enable_indexonlyscan && enable_bitmapscan &&
+           enable_tidscan && enable_sort && enable_incremental_sort && enable_hashagg &&
+           enable_nestloop && enable_material && enable_memoize && enable_mergejoin &&
+           enable_hashjoin && enable_gathermerge);
+}
+
+Costs own_costs(const Plan* node) noexcept {
+  return rules_nodes_out() ? planned_costs(node) : Costs{node->startup_cost, node->total_cost};
+}
+
 Costs postgres_costs(const PlannedStmt* first) {
-  const Costs costs = planned_costs(first->planTree);
+  const Costs costs = own_costs(first->planTree);
   const double uncharged = uncharged_init_plans(first);
   return {costs.startup + uncharged, costs.total + uncharged};
 }
@@ -219,7 +232,7 @@ PlannedStmt* plan_with_sluice(const PlanningCall& planning) {
   });
   PlanningReport report;
   report.planned = first;
-  report.planned_cost = planned_costs(first->planTree).total;
+  report.planned_cost = own_costs(first->planTree).total;
   if (!force && report.planned_cost < settings.min_cost) {
     return keep(first, std::move(report), {{Reason::kCost, "below sluice.min_cost"}});
   }

@@ -63,7 +63,8 @@ void Shares::add(const SubPlan& subplan, double share) {
   // One that is not kept in a table PostgreSQL charges for every row; it is run again for few.
   const double before = savings_[number].before;
   const double part = before > 0 ? std::min(charge_of(subplan, 1) / before, 1.0) : 0;
-  shares_[number] += share * part;
+  // Copies of its expression are one: the keys of a HashJoin are also those of its Hash.
+  shares_[number] = std::max(shares_[number], share * part);
 }
 
 void Shares::add(const Plan* node, double share) {

@@ -140,8 +140,15 @@ Consumer consumer_of_child(const Plan* node, const Consumer& above, bool rescans
       const bool stops = reinterpret_cast<const WindowAgg*>(node)->runCondition != NIL;
       return {rescans, true, true, above.may_stop || stops};
     }
+    case T_Append:  // those that read their children to the end, if nobody stops them
+    case T_MergeAppend:
+    case T_IncrementalSort:
     case T_Result:
+    case T_SetOp:
+    case T_Unique:
       return {rescans, true, true, above.may_stop};
+    case T_ModifyTable:
+      return {rescans, true, true, false};
     default:
       return {rescans, true, true, true};
   }
