@@ -327,7 +327,7 @@ ExprNode& ExprCompiler::compile_substring(const Expr& expr) {
 ExprNode& ExprCompiler::compile_foreign(const Expr& expr) {
   std::vector<ExprNode*> args;
   for (std::size_t i = 1; i < expr.args.size(); ++i) {
-    args.push_back(&compile(expr.args[i]));
+    args.push_back(&compile_apart(expr.args[i]));  // it asks for rows that it has not computed yet
   }
   return keep(make_foreign(expr, std::move(args), arena_));
 }

@@ -25,6 +25,9 @@ bool is_in_parts(const PlanNode& node) {
   if (const auto* exchange = node.as<plan::ExchangeSpec>()) {
     return exchange->kind == plan::ExchangeKind::kRedistribute;
   }
+  if (node.as<plan::PlanInputSpec>() != nullptr) {
+    return false;  // the leader's
+  }
   // Of a join's sides one may be there whole, but never both.
   return node.inputs.empty() || std::ranges::any_of(node.inputs, is_in_parts);
 }

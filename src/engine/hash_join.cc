@@ -222,7 +222,7 @@ void HashProbeOperator::Impl::look_up(const Batch& in) {
       table.store().prefetch(scratch.heads[i]);  // the other index has had to look at the rows
     }
   }
-  if (plan::only_tests_build(spec.type) && table.has_duplicates()) {
+  if (plan::only_tests_build(spec.type) && !residual.empty() && table.has_duplicates()) {
     for (std::uint32_t i = 0; i < matches; ++i) {
       table.store().prefetch(table.next(scratch.heads[i]));  // chains are walked one by one
     }

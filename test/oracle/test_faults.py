@@ -324,26 +324,6 @@ def test_cancel_while_a_worker_starts(marked, point):
     marked.settle()
 
 
-UNANNOUNCED = ("select i, s.c from generate_series(1, 20) i, lateral (select count(*) c from fault_rows a "
-               "join fault_rows b on a.n = b.n group by a.g union all select i) s")
-
-
-def test_rescan_that_nobody_announced_starts_the_workers_once_more(marked):
-    """The first run's workers have left at its end; those of the second stay for the other 18."""
-    expected = marked.session.outcome(UNANNOUNCED, "off")
-    for options in ("analyze, costs off, timing off", None):
-        marked.log.mark()
-        marked.fault("WorkerStart:note:0")
-        if options is None:
-            assert marked.session.outcome(UNANNOUNCED, "force", 2) == expected
-        else:
-            lines = "\n".join(marked.session.plan(UNANNOUNCED, 2, options))
-            assert "Workers Launched: 2" in lines and "(actual rows=800 batches=20)" in lines, lines
-        wait_until(lambda: workers_running(marked.directory) == 0, "the workers' end")
-        assert marked.log.text().count("passes WorkerStart") == 2 * 2
-    marked.settle()
-
-
 @pytest.mark.parametrize("fault", ("LaunchFormatted:kill:1:0", "Launched:kill:1:0",
                                    "WorkerStart:kill:1:1", "WorkerAttached:kill:1:1", "ScanPage:kill:1:1",
                                    "RecordReserved:kill:1:1", "Park:kill:1:0"))

@@ -57,6 +57,25 @@ def test_a_side_that_postgresql_does_not_come_to_raises_nothing(tables, query):
         tables.execute("reset max_parallel_workers_per_gather")
 
 
+@pytest.mark.parametrize("condition", ["date_trunc(i.t, i.at) < '2100-01-01'", "i.t::regclass = 'pg_class'::regclass",
+                                       "i.t::regtype = 'int4'::regtype", "(i.t || '(5)')::regtype = 'int4'::regtype"])
+def test_nor_do_functions_whatever_their_errors_are(tables, condition):
+    """Of other classes than data exceptions, and without leaving anything behind."""
+    tables.execute("""create table if not exists ve_words (k int, t text, at timestamp);
+                      truncate ve_words; insert into ve_words values (1, 'timezone', now()), (2, 'nosuch.t', now()),
+                      (3, 'int4', now()); analyze ve_words""")
+    query = f"select count(*) from ve_outer o join ve_words i on o.k = i.k where o.z + 0 < 0 and {condition}"
+    tables.execute("set max_parallel_workers_per_gather = 0")
+    try:
+        for workers in (0, 2):
+            del tables.connection.notices[:]
+            assert tables.outcome(query, "force", workers) == tables.outcome(query, "off")
+            assert tables.connection.notices == []
+        assert tables.outcome(query, "off")[0] == "rows"
+    finally:
+        tables.execute("reset max_parallel_workers_per_gather")
+
+
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_a_row_that_postgresql_looks_at_before_it_builds_nothing(tables, workers):
     query = "select count(*) from ve_first o join ve_inner i on o.k = i.k where o.z * 100000 > 5 and i.x + 0 < 0"

@@ -16,6 +16,11 @@ const char* PgError::message() const noexcept {
   return data_->message == nullptr ? "" : data_->message;
 }
 
+void discard(const PgError& error) {
+  ErrorData* const data = error.data();
+  call([data] { FreeErrorData(data); });
+}
+
 }  // namespace sluice::pg
 
 namespace sluice::pg::border_detail {

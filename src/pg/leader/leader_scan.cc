@@ -59,6 +59,7 @@ std::vector<plan::Expr> evaluate(List* states, ExprContext* context,
       });
     } catch (const PgError& error) {
       if (is_of_the_value(error)) {
+        discard(error);
         base::throw_abandon("a run-time constant cannot be evaluated");
       }
       throw;
@@ -117,6 +118,7 @@ FetchResult LeaderScan::fetch(ScanState& scan, List* params) {
       throw;
     }
     abandon(error.message());
+    discard(error);
     return FetchResult::kAbandoned;
   }
   return ended_ ? FetchResult::kEnd : FetchResult::kRow;
@@ -155,7 +157,7 @@ void LeaderScan::ensure_run(ScanState& scan, List* params) {
 void LeaderScan::abandon(std::string reason) {
   if (row_returned_) {
     throw base::Error(base::ErrorKind::kQuery, "54000",
-                      "sluice: the run had to be given up after its first row", std::move(reason));
+                      "sluice: the run had to be given up after its first row", reason);
   }
   SLUICE_FAULT_POINT(kAbandoned);
   abandoned_ = true;

@@ -77,6 +77,29 @@ FunctionFacts facts_of(Oid function) {
   return facts;
 }
 
+/// They read a type's name, and its modifiers by a function that may be anybody's: one that raises
+/// leaves a catalog row held. Runs in: a C callback of check_functions_in_node().
+/// Source: PostgreSQL, LookupTypeNameExtended()
+bool parses_type_names(Oid function, void*) {
+  switch (function) {
+    case F_REGTYPEIN:
+    case F_REGPROCEDUREIN:
+    case F_REGOPERATORIN:
+    case F_TO_REGTYPE:
+    case F_TO_REGPROCEDURE:
+    case F_TO_REGOPERATOR:
+    case F_HAS_TYPE_PRIVILEGE_NAME_TEXT_TEXT:
+    case F_HAS_TYPE_PRIVILEGE_NAME_OID_TEXT:
+    case F_HAS_TYPE_PRIVILEGE_OID_TEXT_TEXT:
+    case F_HAS_TYPE_PRIVILEGE_OID_OID_TEXT:
+    case F_HAS_TYPE_PRIVILEGE_TEXT_TEXT:
+    case F_HAS_TYPE_PRIVILEGE_OID_TEXT:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// Built-in functions that run statements of their own (table_to_xml and the like) are among those
 /// that a worker may not call. Runs in: call(); a C callback of check_functions_in_node().
 bool is_foreign_function(Oid function, void*) {
@@ -261,7 +284,8 @@ bool calls_unseen(Node* node, const void*) {
     case T_FuncExpr:
     case T_OpExpr:
     case T_CoerceViaIO:
-      return may_hold_domain(exprType(node)) || has_unseen_cast(node);
+      return may_hold_domain(exprType(node)) || has_unseen_cast(node) ||
+             check_functions_in_node(node, parses_type_names, nullptr);
     case T_RangeTblFunction:
       return has_users_type(reinterpret_cast<const RangeTblFunction*>(node)->funccoltypes);
     case T_TableFunc:

@@ -19,8 +19,8 @@ namespace sluice::pg {
 [[nodiscard]] bool calls_users_functions(Node* expr);
 
 /// Whether a node of `expr` may call a volatile function that contain_volatile_functions() does not
-/// see: that of an aggregate's state, of a user's cast to json, or of a domain's condition, to
-/// which also come the values that functions make of text. Runs in: call().
+/// see: that of an aggregate's state, of a user's cast to json, of a type's modifiers, or of a
+/// domain's condition, to which also come the values that functions make of text. Runs in: call().
 [[nodiscard]] bool may_call_unseen(Node* expr);
 
 /// Whether workers must not evaluate `expr`: a function that it calls is not labelled PARALLEL

@@ -203,6 +203,7 @@ class PgForeignAggregate final : public engine::ForeignAggregate {
       outcome = call(step);
     } catch (const PgError& error) {
       if (errors_abandon_ && is_of_the_value(error)) {
+        discard(error);
         base::throw_abandon("an aggregate raised an error");
       }
       throw;
