@@ -16,6 +16,9 @@ export PG_CONFIG
 .PHONY: all help configure install uninstall installcheck demo demo-stop demo-clean bench bench-micro bench-clean microbenchmarks \
         check check-all format clean deps-build deps-demo deps-bench deps-check
 
+# Two installations, or two builds in one folder, do not go together.
+.NOTPARALLEL:
+
 all: configure
 	@cmake --build $(BUILD) --target sluice
 

@@ -122,7 +122,7 @@ class DbBenchmark:
         say(f"  {self.name}: tables, indexes, ANALYZE ...")
         cursor.execute(f"drop database if exists {self.database} with (force)")
         cursor.execute(f"create database {self.database}")
-        with tpch.connect(directory, self.database).cursor() as filler:
+        with tpch.connect(directory, self.database, statement_timeout=0).cursor() as filler:
             for statement in self.statements():
                 filler.execute(statement)
         cursor.execute(f"comment on database {self.database} is 'loaded'")
@@ -134,7 +134,7 @@ class DbBenchmark:
         shutil.rmtree(self.parquet, ignore_errors=True)
         self.parquet.mkdir(parents=True)
         types = {"integer": "INTEGER", "text": "VARCHAR", "numeric": "DECIMAL(9,6)"}
-        with tpch.connect(directory, self.database).cursor() as cursor:
+        with tpch.connect(directory, self.database, statement_timeout=0).cursor() as cursor:
             for table in self.tables:
                 cursor.execute("select column_name, data_type from information_schema.columns "
                                "where table_name = %s order by ordinal_position", (table,))

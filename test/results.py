@@ -91,11 +91,12 @@ def build(results, name, directory, *options, targets=("all",)):
 
 def unit_tests(results, name, directory, binaries=None, **environment):
     """Runs every GoogleTest binary of a build, or those of them that are named."""
-    for binary in sorted(pathlib.Path(directory).rglob("*_test")):
-        if not (binary.is_file() and os.access(binary, os.X_OK)):
-            continue
-        if binaries is not None and binary.name not in binaries:
-            continue
+    found = [binary for binary in sorted(pathlib.Path(directory).rglob("*_test"))
+             if binary.is_file() and os.access(binary, os.X_OK) and (binaries is None or binary.name in binaries)]
+    missing = sorted(set(binaries or ()) - {binary.name for binary in found})
+    for lost in missing or ([] if found else ["tests"]):
+        results.add(f"{name}: no {lost}", False)
+    for binary in found:
         unit_test(results, f"{name} {binary.name}", binary, {**os.environ, **environment})
 
 

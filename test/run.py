@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import traceback
 
 import code_checks
 import faults
@@ -17,12 +18,18 @@ from oracle_runs import drop, oracle
 from results import PORTABLE, PYTHON, ROOT, WATCHED, WORK, Results, build, step, unit_tests
 
 
-def check_sources(results):
+def check_sources(results, _):
     files = subprocess.run(["git", "ls-files", "*.h", "*.cc"], cwd=ROOT, capture_output=True,
                            text=True, check=True).stdout.split()
+    if not files:
+        results.add("no sources to check", False)
     step(results, "format", ["clang-format", "--dry-run", "-Werror", *files])
     step(results, "house rules", [PYTHON, "tools/tidy.py"])
     step(results, "house rules: self-test", [PYTHON, "tools/tidy.py", "--self-test"])
+
+
+def static_checks(results, all_suites):
+    code_checks.static_checks(results, long=all_suites)
 
 
 def server_tests(results, module, all_suites):
@@ -50,13 +57,17 @@ def model_checks(results, all_bounds):
 
 
 def regress_tests(results, suite, runner, environment):
-    """Counts pg_regress's lines: `test name ... ok` or `... FAILED`."""
+    """Counts pg_regress's lines: `test name ... ok` or `... FAILED`, later `ok 1 - name` or `not ok`."""
     ok, log = step(None, suite, [runner], env=environment)
-    lines = re.findall(r"^(?:test|ok|not ok)\s+(?:\d+\s+-\s+)?(\S+)\s.*?(ok|FAILED)?\s+\d+ ms$",
-                       log.read_text(), re.M)
-    for name, verdict in lines:
-        results.add(f"{suite}: {name}", verdict == "ok", log)
-    if not lines or (not ok and all(verdict == "ok" for _, verdict in lines)):
+    text = log.read_text()
+    verdicts = [(name, verdict == "ok")
+                for name, verdict in re.findall(r"^test (\S+)\s+\.\.\. (ok|FAILED)\s+\d+ ms$", text, re.M)]
+    # As of PostgreSQL 16.
+    verdicts += [(name, verdict == "ok") for verdict, name in
+                 re.findall(r"^(ok|not ok) \d+\s+[-+]\s+(\S+)\s+\d+ ms$", text, re.M)]
+    for name, passed in verdicts:
+        results.add(f"{suite}: {name}", passed, log)
+    if not verdicts or (not ok and all(passed for _, passed in verdicts)):
         results.add(f"{suite}: run", False, log)
 
 
@@ -108,14 +119,16 @@ def main():
     parser.add_argument("--all", action="store_true", help="the long suites, too")
     arguments = parser.parse_args()
     WORK.mkdir(exist_ok=True)
+    # The tree may belong to another user, as where a container mounts it.
+    os.environ.update(GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory", GIT_CONFIG_VALUE_0=str(ROOT))
     results = Results()
-    check_sources(results)
-    code_checks.static_checks(results, long=arguments.all)
-    model_checks(results, arguments.all)
-    gcc_checks(results, arguments.all)
-    faults.storms_and_server(results, arguments.all)
-    clang_checks(results, arguments.all)
-    thread_checks(results, arguments.all)
+    for suites in (check_sources, static_checks, model_checks, gcc_checks, faults.storms_and_server, clang_checks,
+                   thread_checks):
+        try:
+            suites(results, arguments.all)
+        except Exception as error:  # the last line is to be true whatever happened
+            traceback.print_exc()
+            results.add(f"{suites.__name__}: {error!r}", False)
     return summarize(results)
 
 

@@ -2,6 +2,7 @@
 # Installs what is missing on a Debian or Ubuntu machine, and nothing when nothing is.
 # Usage: tools/install-deps.sh build|demo|bench|check      (each includes build)
 set -euo pipefail
+export LC_ALL=C  # what apt prints is read below
 
 level=${1:-build}
 say() { printf 'install-deps: %s\n' "$*"; }
@@ -47,9 +48,8 @@ case $level in
   demo) packages+=(python3-venv) ;;
   bench) packages+=(python3-venv libbenchmark-dev) ;;
   check)
-    packages+=(python3-venv libgtest-dev libbenchmark-dev clang clang-format clang-tidy spin cppcheck valgrind relacy-dev)
-    runtime=$(clang_runtime)
-    if [ -n "$runtime" ]; then packages+=("$runtime"); fi
+    packages+=(git python3-venv libgtest-dev libbenchmark-dev clang clang-format clang-tidy spin cppcheck valgrind
+      relacy-dev)
     ;;
   *) die "unknown level '$level': build, demo, bench or check" ;;
 esac
@@ -62,8 +62,16 @@ update_lists() {
   updated=yes
 }
 
-version=$(postgres_version)
-if [ -z "$version" ]; then update_lists; version=$(postgres_version); fi
+# apt's lists say the rest; a fresh container has none.
+if ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null && [ -n "$(missing "${packages[@]}")" ]; then
+  update_lists
+fi
+if [ "$level" = check ]; then
+  runtime=$(clang_runtime || true)
+  if [ -n "$runtime" ]; then packages+=("$runtime"); fi
+fi
+version=$(postgres_version || true)
+if [ -z "$version" ]; then update_lists; version=$(postgres_version || true); fi
 [ -n "$version" ] || die "no PostgreSQL server package found by apt"
 packages+=("postgresql-$version" "postgresql-server-dev-$version")
 
@@ -71,7 +79,8 @@ mapfile -t wanted < <(missing "${packages[@]}")
 if [ ${#wanted[@]} -gt 0 ]; then
   update_lists
   say "installing ${wanted[*]}"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+  # A machine that has just been started may be updating itself.
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends \
     "${wanted[@]}" >/tmp/sluice-apt.$$.log 2>&1 || {
       tail -n 15 /tmp/sluice-apt.$$.log >&2
       die "apt-get install failed; the whole log is /tmp/sluice-apt.$$.log"
