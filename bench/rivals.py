@@ -46,14 +46,17 @@ class DuckDb:
         import duckdb  # pylint: disable=import-outside-toplevel
         self.name = "DuckDB"
         path = workload.parquet / "duckdb.db"
-        fresh = not path.exists()
+        if not path.exists():  # only a whole one has that name
+            half = path.with_suffix(".new")
+            half.unlink(missing_ok=True)
+            with duckdb.connect(str(half)) as loading:
+                for table in workload.tables:
+                    loading.execute(f"create table {table} as select * from "
+                                    f"read_parquet('{workload.parquet / (table + '.parquet')}')")
+                loading.execute("checkpoint")
+            half.rename(path)
         self.connection = duckdb.connect(str(path))
         self.connection.execute(f"set threads = {threads}")
-        if fresh:
-            for table in workload.tables:
-                self.connection.execute(f"create table {table} as select * from "
-                                        f"read_parquet('{workload.parquet / (table + '.parquet')}')")
-            self.connection.execute("checkpoint")
 
     def rows(self, query):
         return self.connection.execute(query).fetchall()

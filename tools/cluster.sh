@@ -58,11 +58,14 @@ space_check() {
   [ "$free_kb" -gt 200000 ] || die "only $((free_kb / 1024)) MB free on the disk of $dir: make room first"
 }
 
+# Only a whole one is called data.
 init() {
   space_check
-  as_server "$bin/initdb" -D "$dir/data" -U postgres -A trust --encoding=UTF8 \
+  rm -rf "$dir/data" "$dir/data.new"
+  as_server "$bin/initdb" -D "$dir/data.new" -U postgres -A trust --encoding=UTF8 \
     --locale="${SLUICE_LOCALE:-C}" --no-sync >"$dir/initdb.log" 2>&1 ||
     { tail -n 5 "$dir/initdb.log" >&2; die "initdb failed: see $dir/initdb.log"; }
+  mv "$dir/data.new" "$dir/data"
 }
 
 configure() {
@@ -84,8 +87,10 @@ configure() {
     done
   } >"$dir/sluice.conf"
   chmod 644 "$dir/sluice.conf"
-  grep -q "sluice.conf" "$dir/data/postgresql.conf" ||
-    as_server sh -c "echo \"include '$dir/sluice.conf'\" >>'$dir/data/postgresql.conf'"
+  # Relative to the file that it stands in: a folder that is moved or copied reads its own.
+  grep -qx "include '../sluice.conf'" "$dir/data/postgresql.conf" ||
+    as_server sh -c "cd '$dir/data' && sed -i '/^include .*sluice.conf/d' postgresql.conf &&
+      echo \"include '../sluice.conf'\" >>postgresql.conf"
 }
 
 running() { as_server "$bin/pg_ctl" -D "$dir/data" status >/dev/null 2>&1; }
