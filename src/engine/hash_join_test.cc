@@ -159,6 +159,14 @@ void expect_join(const JoinCase& join, RandomRows& random, Residual residual = a
   EXPECT_LE(run.largest_batch, vector::kBatchRowsMax);
 }
 
+/// Of pairs whose sides have two columns each: the probe side's second is less than the build
+/// side's.
+Expr second_columns_ascend() {
+  const DataType type = DataType::of(TypeKind::kInt32);
+  return Expr::make_call(plan::Op::kLess, DataType::of(TypeKind::kBool),
+                         {Expr::make_column(1, type), Expr::make_column(3, type)});
+}
+
 TEST(HashJoin, AgreesWithNestedLoopsForEveryKeyType) {
   for (const DataType& key : all_types()) {
     for (const int distinct : {4, 40, 4000}) {
@@ -322,10 +330,7 @@ TEST(HashJoin, ResidualConditionsSeeBothSides) {
         join.spec.probe_keys = {0};
         join.spec.build_keys = {0};
       }
-      join.spec.residual = {
-          Expr::make_call(plan::Op::kLess, DataType::of(TypeKind::kBool),
-                          {Expr::make_column(1, DataType::of(TypeKind::kInt32)),
-                           Expr::make_column(3, DataType::of(TypeKind::kInt32))})};
+      join.spec.residual = {second_columns_ascend()};
       for (const JoinType type : kJoinTypes) {
         join.spec.type = type;
         join.spec.outputs = {3, 0, 2};
@@ -361,10 +366,7 @@ TEST(HashJoin, BuildRowsWithAMatchAreNotTriedAgain) {
         join.spec.probe_keys = {0};
         join.spec.build_keys = {0};
       }
-      join.spec.residual = {
-          Expr::make_call(plan::Op::kLess, DataType::of(TypeKind::kBool),
-                          {Expr::make_column(1, DataType::of(TypeKind::kInt32)),
-                           Expr::make_column(3, DataType::of(TypeKind::kInt32))})};
+      join.spec.residual = {second_columns_ascend()};
       join.output_all();
       const JoinRun run = run_join(join, random);
       EXPECT_EQ(run.rows.size(), type == JoinType::kRightSemi ? 3000U : 1U);

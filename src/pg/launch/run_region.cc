@@ -88,6 +88,7 @@ bool RunRegion::give_up() const noexcept {
 }
 
 void RunRegion::reopen() const noexcept {
+  // Relaxed: seats compute again only once they see the START of the new epoch, which comes after.
   header_->outcome.store(static_cast<std::uint32_t>(RunOutcome::kOpen), std::memory_order_relaxed);
 }
 

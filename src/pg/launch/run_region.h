@@ -108,6 +108,7 @@ class RunRegion {
     RunSizes sizes;
     std::atomic<std::uint32_t> outcome;  // RunOutcome
   };
+  static_assert(std::atomic<std::uint32_t>::is_always_lock_free);  // processes share it
   struct Offsets;
 
   [[nodiscard]] bool decide(RunOutcome outcome) const noexcept;
