@@ -1,11 +1,13 @@
 #include "engine/expr_compare.h"
 
 #include <cmath>
+#include <type_traits>
 
 #include "base/check.h"
 #include "engine/expr_predicate.h"
 #include "engine/expr_string_order.h"
 #include "engine/physical.h"
+#include "engine/wide_select.h"
 
 namespace sluice::engine {
 
@@ -79,6 +81,11 @@ std::uint32_t compare_rows(Rows rows, RowIndex* passed, const ColumnView& left,
   const T* b = right.as<T>();
   if (kConstant) {
     const T constant = *b;
+    if constexpr (std::is_same_v<T, std::int32_t> || std::is_same_v<T, std::int64_t>) {
+      if (wide::is_supported()) {
+        return wide::select(kOp, a, constant, rows, passed);
+      }
+    }
     return select_rows(rows, passed,
                        [=](std::uint32_t row) { return holds<kOp, Order, T>(a[row], constant); });
   }

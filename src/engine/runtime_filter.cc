@@ -1,11 +1,13 @@
 #include "engine/runtime_filter.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "base/arena.h"
 #include "base/bloom_word.h"
 #include "base/fault_point.h"
 #include "engine/join_table.h"
+#include "engine/wide_select.h"
 
 namespace sluice::engine {
 
@@ -161,6 +163,11 @@ std::uint32_t RuntimeFilter::keep_in_range(const ColumnView& column, RowIndex* r
       kept += range_.offset(values[row]) <= range_.span ? 1 : 0;
     }
     return kept;
+  }
+  if constexpr (std::is_same_v<T, std::int32_t>) {
+    if (wide::is_supported()) {
+      return wide::keep_set(values, range_, words, rows, count);
+    }
   }
   for (std::uint32_t i = 0; i < count; ++i) {
     const RowIndex row = rows[i];
