@@ -79,7 +79,7 @@ check: deps-check
 	@$(PYTHON) test/run.py
 
 check-all: deps-check
-	@$(PYTHON) test/run.py --all
+	@SLUICE_SUITE_SECONDS=$${SLUICE_SUITE_SECONDS:-14400} $(PYTHON) test/run.py --all
 
 format:
 	@git ls-files '*.h' '*.cc' | xargs clang-format -i

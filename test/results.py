@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import time
 import xml.etree.ElementTree as ElementTree
@@ -12,6 +13,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "build-check"
 PYTHON = ROOT / ".cache/venv/bin/python"
 CORES = len(os.sched_getaffinity(0))
+# A suite takes minutes; one that hangs is not to keep the others from being run. The long run has suites of hours.
+SECONDS_MAX = int(os.environ.get("SLUICE_SUITE_SECONDS", "3600"))
 JOBS = str(CORES)
 PORTABLE = ("-DSLUICE_WITH_PG=OFF", "-DCMAKE_BUILD_TYPE=RelWithDebInfo")
 # With checks that slow it down anyway: less optimized, line numbers only, and the sources of a room
@@ -61,12 +64,26 @@ def log_of(name):
     return WORK / (re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".log")
 
 
+def run_command(command, output, **options):
+    """Runs one command and returns its exit status: 124, with everything that it started ended, if it takes too long."""
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                               start_new_session=True, **options)
+    try:
+        return process.wait(SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        output.write(f"\nnot at its end after {SECONDS_MAX} s (SLUICE_SUITE_SECONDS)\n")
+        return 124
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
 def run_logged(name, command, **options):
     """Runs one command with its output in a log, silently; returns whether it succeeded, and the log."""
     log = log_of(name)
     with open(log, "w") as output:
-        status = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
-                                stderr=subprocess.STDOUT, check=False, **options).returncode
+        status = run_command(command, output, **options)
     return status == 0, log
 
 
@@ -110,12 +127,10 @@ def unit_test(results, suite, binary, environment):
         report, log = (log_of(f"{suite} {part}").with_suffix(end) for end in (".xml", ".log"))
         report.unlink(missing_ok=True)
         with open(log, "w") as output:
-            done = subprocess.run([binary, f"--gtest_output=xml:{report}"], cwd=ROOT, stdin=subprocess.DEVNULL,
-                                  stdout=output, stderr=subprocess.STDOUT, check=False,
-                                  env={**environment, "GTEST_TOTAL_SHARDS": str(parts), "GTEST_SHARD_INDEX": str(part)})
+            status = run_command([binary, f"--gtest_output=xml:{report}"], output,
+                                 env={**environment, "GTEST_TOTAL_SHARDS": str(parts), "GTEST_SHARD_INDEX": str(part)})
         # A test that leaves the program leaves no report, whatever the status; a part without a case does.
-        status = done.returncode if report.exists() else f"{done.returncode}, no report"
-        return status, cases_of(report), log
+        return status if report.exists() else f"{status}, no report", cases_of(report), log
 
     with ThreadPoolExecutor(CORES) as pool:
         done = list(pool.map(run, range(parts)))
