@@ -25,7 +25,7 @@ COLUMNS_MAX = 100
 FORBIDDEN_NAMES = re.compile(r"(^|_)(util|utils|helper|helpers|common|misc)($|_)")
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 
-# What each room may include (DESIGN.md section 4). The rooms of src/pg follow their CMake targets.
+# What each room may include (ARCHITECTURE.md, "The map"). The rooms of src/pg follow their CMake targets.
 ROOMS = {
     "base": set(),
     "vector": {"base"},
@@ -273,7 +273,7 @@ def check_room(repository, path):
         if not repository.exists(f"{folder}/{name}"):
             yield 1, f"room {folder} has no {name}"
     if not room_of(path).startswith("pg") and room_of(path) not in ROOMS:
-        yield 1, f"{folder} is no room of DESIGN.md"
+        yield 1, f"{folder} is no room of ARCHITECTURE.md"
 
 
 RULES = {

@@ -19,7 +19,7 @@ enum class ErrorKind : unsigned char {
 };
 
 /// A failure that ends the query.
-/// Source: DESIGN.md section 10; SQLSTATEs are those of PostgreSQL's errcodes.txt.
+/// Source: src/pg/border/README.md; SQLSTATEs are those of PostgreSQL's errcodes.txt.
 class Error : public std::exception {
  public:
   Error(ErrorKind kind, std::string_view sqlstate, std::string message, std::string detail = {});

@@ -23,7 +23,7 @@ struct PipelineSpec {
   std::vector<const plan::PlanNode*> guards;
 };
 
-/// `pipelines` run one after the other (DESIGN.md section 6, deadlock rule 3): the build side of a
+/// `pipelines` run one after the other (docs/protocol.md, deadlock rule 3): the build side of a
 /// join before anything of its probe side. `exchanges` are the streams that the fragment consumes.
 struct FragmentSpec {
   std::vector<PipelineSpec> pipelines;

@@ -65,7 +65,7 @@ class Mesh {
   [[nodiscard]] SeatIndex self() const noexcept;
   [[nodiscard]] std::uint16_t seats() const noexcept;
 
-  // ---- membership (DESIGN.md section 6) ----
+  // ---- membership (docs/protocol.md) ----
   /// A worker's entry; false after a seal that did not expect it: leave quietly. Rings nobody, for
   /// nobody waits for it.
   [[nodiscard]] bool join() noexcept;

@@ -30,10 +30,9 @@ struct ShuffleOptions {
 /// Post:   validate_plan() and validate_deadlock_rules() hold; node and stream ids are assigned.
 /// Errors: kCorrupt when the plan is not valid; kInternal for seats beyond 1..kSeatsMax and for a
 ///         plan that has exchanges or two-phase aggregates already.
-/// Source: DESIGN.md section 5.
 [[nodiscard]] PlanSpec enforce_dsm_shuffle(PlanSpec plan, const ShuffleOptions& options);
 
-/// Deadlock rules 2, 3, 4 and 7 of DESIGN.md section 6, on any plan: no gather but into the root
+/// Deadlock rules 2, 3, 4 and 7 of docs/protocol.md, on any plan: no gather but into the root
 /// fragment, joins alone have two inputs, each stream is consumed once and none is missing, leaves
 /// are scans, or plan inputs where the leader computes. And what keeps rows from being lost or
 /// doubled: the root fragment of a distributed plan reads gathers only (so no join or scan runs in

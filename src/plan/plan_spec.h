@@ -204,7 +204,7 @@ enum class ExchangeKind : std::uint8_t {
   kBroadcast = 2,     // every row -> every computing seat
 };
 
-/// The one node that marks a process boundary; see DESIGN.md section 2.
+/// The one node that marks a process boundary; see ARCHITECTURE.md.
 /// Shape: `keys` are input columns, at least one for kRedistribute and none for the others.
 struct ExchangeSpec {
   StreamId stream;

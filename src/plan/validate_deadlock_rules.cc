@@ -1,4 +1,4 @@
-// The rules of DESIGN.md section 6 that a plan can break. Rule 3 is kept by the operators
+// The deadlock rules of docs/protocol.md that a plan can break. Rule 3 is kept by the operators
 // themselves, as long as the hash join is the only one with two inputs.
 #include <string>
 

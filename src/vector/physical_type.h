@@ -8,7 +8,7 @@
 
 namespace sluice::vector {
 
-/// Source: DESIGN.md section 8. The numbers are part of the page format (docs/formats/page.md).
+/// The numbers are part of the page format (docs/formats/page.md).
 enum class PhysicalType : std::uint8_t {
   kInt8 = 0,  // bool: 0 or 1
   kInt16 = 1,

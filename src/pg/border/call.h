@@ -17,7 +17,7 @@ void call_leaf(void (*fn)(void*), void* argument);
 /// Pre:    `body` and all it calls have only trivially destructible C++ frames, throw nothing and
 ///         do not hold on to C++ resources; its captures are references or plain values.
 /// Errors: PgError. Interrupts (CHECK_FOR_INTERRUPTS) may be served inside.
-/// Source: DESIGN.md section 10, rule 2.
+/// Source: README.md of this room, rule 2.
 template <typename Body>
 auto call(Body&& body) -> std::invoke_result_t<Body&> {
   using Result = std::invoke_result_t<Body&>;

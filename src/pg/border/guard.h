@@ -17,7 +17,7 @@ void* capture_current_exception() noexcept;
 /// as the original, base::Error with its SQLSTATE, std::bad_alloc as 53200, anything else as
 /// internal.
 /// Pre:    the caller's own frame has no destructor to run and holds nothing.
-/// Source: DESIGN.md section 10, rule 1.
+/// Source: README.md of this room, rule 1.
 template <typename Body>
 auto guard(Body&& body) -> std::invoke_result_t<Body&> {
   using Result = std::invoke_result_t<Body&>;

@@ -22,7 +22,7 @@ namespace sluice::pg {
 /// Reads the blocks that this seat claims, a group at a time. Trivially destructible: errors of the
 /// server may jump over it, and its pins are then released with the transaction.
 /// Invariant: the tuples lie on pages that pins[0..group_pages) hold.
-/// Source:    heapam.c, heapgetpage(); DESIGN.md section 9.
+/// Source:    heapam.c, heapgetpage().
 struct PageGroupReader {
   static constexpr std::uint32_t kPagesMax = 8;  // PostgreSQL finds more pins by hashing
   static constexpr int kNeighbours = 8;

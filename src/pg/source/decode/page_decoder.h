@@ -23,7 +23,7 @@ namespace sluice::pg {
 /// While a stage walks over the tuples, it keeps the places of later columns that it passes; the
 /// later stages start from there.
 /// Invariant: a row's values are at its physical row number in every column.
-/// Source:    DESIGN.md section 9.
+/// Source:    docs/decisions/0034, 0036.
 class PageDecoder {
  public:
   /// Errors: kInternal for columns that do not fit their attributes, kAbandon for a missing value
