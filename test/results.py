@@ -13,8 +13,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "build-check"
 PYTHON = ROOT / ".cache/venv/bin/python"
 CORES = len(os.sched_getaffinity(0))
-# A suite takes minutes; one that hangs is not to keep the others from being run. The long run has suites of hours.
+# A command takes minutes; one that hangs is not to keep the others from being run. The long run has some that take hours.
 SECONDS_MAX = int(os.environ.get("SLUICE_SUITE_SECONDS", "3600"))
+SECONDS_TO_END = 60
 JOBS = str(CORES)
 PORTABLE = ("-DSLUICE_WITH_PG=OFF", "-DCMAKE_BUILD_TYPE=RelWithDebInfo")
 # With checks that slow it down anyway: less optimized, line numbers only, and the sources of a room
@@ -65,18 +66,22 @@ def log_of(name):
 
 
 def run_command(command, output, **options):
-    """Runs one command and returns its exit status: 124, with everything that it started ended, if it takes too long."""
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                               start_new_session=True, **options)
-    try:
-        return process.wait(SECONDS_MAX)
-    except subprocess.TimeoutExpired:
-        output.write(f"\nnot at its end after {SECONDS_MAX} s (SLUICE_SUITE_SECONDS)\n")
-        return 124
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    """Runs one command and returns its exit status, 124 if it takes too long. It is interrupted then, so that pytest ends
+    what its tests have begun, and killed if it does not listen."""
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                          **options) as process:
+        try:
+            return process.wait(SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            output.write(f"\nnot at its end after {SECONDS_MAX} s (SLUICE_SUITE_SECONDS)\n")
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                pass
+            return 124
+        finally:
+            process.kill()  # nothing where it has ended
 
 
 def run_logged(name, command, **options):

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <bit>
-#include <cstring>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -251,7 +250,7 @@ std::uint32_t select(Op comparison, const std::int64_t* values, std::int64_t con
                                                const IntegerRange& range,
                                                const std::uint64_t* words, RowIndex* rows,
                                                std::uint32_t count) noexcept {
-  // Offsets modulo 2^32 are enough: what lies below the range is farther from its end than 2^32.
+  // Offsets modulo 2^32 are enough: below the range they wrap to what is beyond its span.
   const auto low = static_cast<std::uint32_t>(range.least);
   const auto span = static_cast<std::uint32_t>(range.span);
   const __m256i lows = _mm256_set1_epi32(static_cast<int>(low));
