@@ -17,23 +17,29 @@ using vector::RowIndex;
 namespace {
 
 constexpr std::uint32_t kRows = 8;  // at a time: their outcomes are the bits of a byte
+constexpr std::size_t kOutcomes = std::size_t{1} << kRows;
 static_assert(kRows * sizeof(RowIndex) == sizeof(__m128i));
 
-/// By outcomes: the byte shuffle that brings the row numbers of the ones to the front.
-using Shuffle = std::array<std::uint8_t, sizeof(__m128i)>;
-alignas(64) constexpr std::array<Shuffle, 1U << kRows> kToFront = [] {
-  std::array<Shuffle, 1U << kRows> shuffles{};
-  for (std::size_t outcomes = 0; outcomes < shuffles.size(); ++outcomes) {
+struct alignas(__m128i) Shuffle {
+  std::array<std::uint8_t, sizeof(__m128i)> bytes;
+};
+
+constexpr std::array<Shuffle, kOutcomes> make_shuffles() noexcept {
+  std::array<Shuffle, kOutcomes> shuffles{};
+  for (std::size_t outcomes = 0; outcomes < kOutcomes; ++outcomes) {
     std::size_t to = 0;
     for (std::uint8_t row = 0; row < kRows; ++row) {
       if ((outcomes >> row & 1) != 0) {
-        shuffles[outcomes][to++] = static_cast<std::uint8_t>(2 * row);
-        shuffles[outcomes][to++] = static_cast<std::uint8_t>(2 * row + 1);
+        shuffles[outcomes].bytes[to++] = static_cast<std::uint8_t>(2 * row);
+        shuffles[outcomes].bytes[to++] = static_cast<std::uint8_t>(2 * row + 1);
       }
     }
   }
   return shuffles;
-}();
+}
+
+/// By outcomes: the byte shuffle that brings the row numbers of the ones to the front.
+constexpr std::array<Shuffle, kOutcomes> kToFront = make_shuffles();
 
 /// Writes those of eight row numbers whose outcome is one, and behind them any others, eight in
 /// all. Returns how many there are.
